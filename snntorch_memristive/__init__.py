@@ -1,0 +1,33 @@
+"""Memristive neurons and RRAM crossbars for snnTorch.
+
+``snn.Leaky`` becomes :class:`MIF`, ``nn.Linear`` :class:`RRAMLinear`; the training loop stays.
+"""
+
+from . import circuits, crossbar, devices, functional, solvers
+from ._version import __version__
+from .calibrate import calibrate
+from .convert import convert
+from .crossbar import RRAMConv2d, RRAMLinear
+from .devices import MSS, RRAM
+from .neurons import MIF, RMIF, MemristiveNeuron, SilentLayerWarning
+from .reset import reset
+
+__all__ = [
+    "MIF",
+    "MSS",
+    "RMIF",
+    "RRAM",
+    "MemristiveNeuron",
+    "RRAMConv2d",
+    "RRAMLinear",
+    "SilentLayerWarning",
+    "__version__",
+    "calibrate",
+    "circuits",
+    "convert",
+    "crossbar",
+    "devices",
+    "functional",
+    "reset",
+    "solvers",
+]

@@ -1,0 +1,90 @@
+"""Driver gains from data."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .neurons import MemristiveNeuron
+from .reset import reset
+
+GAIN_RANGE = (1e-3, 1e3)
+ROUNDS = 12
+
+
+@torch.no_grad()
+def calibrate(
+    net: nn.Module, batch: Any, num_steps: int | None = None, target: float = 0.1
+) -> dict[str, float]:
+    """Set each layer's driver gain so that its mean spike reaches ``target``.
+
+    A layer that sends nothing passes no gradient, and one that is saturated hardly any. The
+    layers are set one after the other, in the order in which they first run, each by bisection
+    of its gain between 1e-3 and 1e3. The hidden states are reset before and after.
+
+    Args:
+        net: network with memristive neurons; any with a forward that takes ``batch``.
+        batch: representative input.
+        num_steps: calls of ``net(batch)`` that make one sequence; leave it out if one call of
+            ``net`` runs the whole sequence by itself.
+        target: mean over time, batch and neurons of ``spk / graded_spikes_factor`` to reach, in
+            (0, 1).
+
+    Returns:
+        The activity that each neuron layer reached, by its name in ``net``.
+
+    Raises:
+        ValueError: if ``target`` is not in (0, 1), or no memristive neuron runs in ``net``. The
+            gains are then as they were.
+    """
+    if not 0 < target < 1:
+        raise ValueError(f"Expected `target` between 0 and 1, but got {target}.")
+    names = {module: name for name, module in net.named_modules()}
+    order = list(_activity(net, batch, num_steps))
+    if not order:
+        raise ValueError("Expected a network in which memristive neurons run, but found none.")
+    before = {neuron: neuron.gain.clone() for neuron in order}
+    try:
+        for neuron in order:
+            _set_gain(net, neuron, batch, num_steps, target)
+        reached = _activity(net, batch, num_steps)
+    except BaseException:
+        for neuron, gain in before.items():
+            neuron.gain.copy_(gain)
+        raise
+    return {names[neuron]: reached[neuron] for neuron in order}
+
+
+def _set_gain(
+    net: nn.Module, neuron: MemristiveNeuron, batch: Any, num_steps: int | None, target: float
+) -> None:
+    low, high = (math.log(gain) for gain in GAIN_RANGE)
+    for _ in range(ROUNDS):
+        middle = (low + high) / 2
+        neuron.gain.fill_(math.exp(middle))
+        if _activity(net, batch, num_steps)[neuron] < target:
+            low = middle
+        else:
+            high = middle
+
+
+def _activity(net: nn.Module, batch: Any, num_steps: int | None) -> dict[MemristiveNeuron, float]:
+    """Mean spike of every memristive neuron that runs, in order of its first step."""
+    means: dict[MemristiveNeuron, list[Tensor]] = {}
+
+    def listen(neuron: MemristiveNeuron, _: Any, output: Any) -> None:
+        spk = output[0] if isinstance(output, tuple) else output
+        means.setdefault(neuron, []).append((spk / neuron.graded_spikes_factor).mean())
+
+    neurons = [m for m in net.modules() if isinstance(m, MemristiveNeuron)]
+    hooks = [neuron.register_forward_hook(listen) for neuron in neurons]
+    try:
+        reset(net)
+        for _ in range(num_steps or 1):
+            net(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        reset(net)
+    return {neuron: float(torch.stack(steps).mean()) for neuron, steps in means.items()}

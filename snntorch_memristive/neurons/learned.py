@@ -1,0 +1,81 @@
+"""Parameters of devices and circuits that are trained with the weights."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, get_type_hints
+
+import torch
+from torch import Tensor, nn
+
+from ..circuits import Circuit
+
+PREFIX = "learned_"
+"""``neuron.learned_tau`` is the trained coordinate of ``tau``."""
+
+VOLTAGE_SCALE = 25e-3
+"""Change of a voltage (V) per unit of its trained coordinate; about kT/q."""
+
+
+def add_learned(
+    module: nn.Module, circuit: Circuit, names: Iterable[str] | Mapping[str, tuple[int, ...]]
+) -> tuple[str, ...]:
+    """Give ``module`` a parameter for every name: a scalar, or of the shape given beside it.
+
+    The parameter is a dimensionless coordinate ``p`` that starts at 0, so that one learning
+    rate suits all: a voltage is its nominal value plus ``p`` times 25 mV, any other quantity
+    its nominal value times ``exp(p)``. A name that two devices share is one parameter of both.
+
+    Returns the names that are voltages.
+
+    Raises:
+        ValueError: if a name is no parameter of the circuit or its devices, or is ``c_mem``,
+            which ``learn_beta`` trains.
+    """
+    shapes = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, ())
+    units = _units(circuit)
+    for field in fields(circuit):
+        units |= _units(getattr(circuit, field.name))
+    known = sorted(set(units) - {"c_mem"})
+    for name, shape in shapes.items():
+        if name not in known:
+            raise ValueError(
+                f"Expected `learn_device` to name some of {', '.join(known)}, but got {name!r}."
+            )
+        module.register_parameter(PREFIX + name, nn.Parameter(torch.zeros(shape)))
+    return tuple(name for name in shapes if units[name] == "V")
+
+
+def with_learned(
+    circuit: Circuit, learned: Mapping[str, Tensor], voltages: tuple[str, ...]
+) -> Circuit:
+    """``circuit`` with the values that the coordinates in ``learned`` (by name) stand for."""
+    if not learned:
+        return circuit
+    changes = _values(circuit, learned, voltages)
+    for name in circuit.__dataclass_fields__:
+        part = getattr(circuit, name)
+        if is_dataclass(part):
+            changes[name] = replace(part, **_values(part, learned, voltages))
+    return replace(circuit, **changes)
+
+
+def _values(part: Any, learned: Mapping[str, Tensor], voltages: tuple[str, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, p in learned.items():
+        if name in part.__dataclass_fields__:
+            nominal = getattr(part, name)
+            is_voltage = name in voltages
+            values[name] = nominal + p * VOLTAGE_SCALE if is_voltage else nominal * p.exp()
+    return values
+
+
+def _units(part: Any) -> dict[str, str]:
+    """Unit of every field of ``part`` that is a physical quantity; empty for a mere value."""
+    if not is_dataclass(part):
+        return {}
+    hints = get_type_hints(type(part), include_extras=True)
+    return {
+        field.name: hints[field.name].__metadata__[0]
+        for field in fields(part)
+        if hasattr(hints[field.name], "__metadata__")
+    }

@@ -1,0 +1,371 @@
+"""What every memristive neuron has in common."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import torch
+from snntorch import SpikingNeuron
+from torch import Tensor, nn
+
+from ..checks import check_choice
+from ..circuits import Circuit
+from ..functional import SPIKES, binary, check_integration, step
+from ..relaxation import State
+from ..tracing import is_traced
+from .carry import attach, carried
+from .learned import PREFIX, add_learned, with_learned
+from .listing import list_weakly
+
+BETA_MARGIN = 1e-6
+"""A learned ``beta`` is held this far inside (0, 1): a capacitor is neither zero nor infinite."""
+
+THRESHOLD_MARGIN = 1e-6
+"""A learned ``threshold`` is held above this."""
+
+
+class SilentLayerWarning(UserWarning):
+    """A neuron layer sent nothing over a whole sequence in training."""
+
+
+class MemristiveNeuron(SpikingNeuron):
+    r"""A snnTorch neuron whose membrane is a memristive circuit.
+
+    Abstract: :class:`~snntorch_memristive.MIF` and :class:`~snntorch_memristive.RMIF` are the
+    neurons. One affine map joins snnTorch's dimensionless numbers and the circuit's volts and
+    amperes. With :math:`\Delta v` from the circuit's rest to its threshold voltage and
+    :math:`g_{rest}` the conductance of the membrane at rest,
+
+    .. math::
+        \frac{mem}{threshold} = \frac{v - v_{rest}}{\Delta v}, \qquad
+        \frac{input}{threshold}\, gain = \frac{i_{in}\,(1 - \beta)}{\Delta v\, g_{rest}}, \qquad
+        \beta = e^{-g_{rest}\, dt / c_{mem}}
+
+    so that, as long as the memristors have not moved, ``mem' = beta mem + input`` exactly.
+    """
+
+    gain: Tensor
+    """Gain of the input driver, a buffer; 1 until ``calibrate`` sets it."""
+
+    def _init_circuit(
+        self,
+        circuit: Circuit,
+        dt: float,
+        substeps: int,
+        solver: str,
+        spike: str,
+        learn_device: Iterable[str] | Mapping[str, tuple[int, ...]],
+        spike_grad: Callable[[Tensor], Tensor] | None,
+    ) -> None:
+        """Finish a constructor, once the snnTorch class has run its own."""
+        rest = circuit.rest()
+        self.dt = dt
+        self.substeps = substeps
+        self.solver = solver
+        self.spike = spike
+        self._nominal = circuit
+        self._rest = rest
+        self._g_rest = circuit.leak() * circuit.c_mem
+        self._dv = circuit.v_threshold - rest["v"]
+        self._heard = self._warned = False
+        self._silent_steps = 0
+        self.register_buffer("gain", torch.ones(()))
+        self._learned_voltages = add_learned(self, circuit, learn_device)
+        # snnTorch's own defaults here are a closure, which cannot be pickled, and a method
+        # bound to this object, which DataParallel and deepcopy would bind to the wrong one.
+        self.spike_grad = self._surrogate_bypass if self.surrogate_disable else spike_grad
+        del self.state_function
+
+    # The circuit in SI units
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit as it is now, with learned values: a frozen dataclass in SI units."""
+        return _as_numbers(self._circuit(self.beta.dtype))
+
+    def _circuit(self, dtype: torch.dtype) -> Circuit:
+        learned = {
+            name.removeprefix(PREFIX): p.to(dtype)
+            for name, p in self._parameters.items()
+            if name.startswith(PREFIX)
+        }
+        c_mem = -self._g_rest * self.dt / self._held_beta(dtype).log()
+        circuit = with_learned(self._nominal, learned, self._learned_voltages)
+        return replace(circuit, c_mem=c_mem)
+
+    def _held_beta(self, dtype: torch.dtype) -> Tensor:
+        return self.beta.to(dtype).clamp(BETA_MARGIN, 1 - BETA_MARGIN)
+
+    def _held_threshold(self, dtype: torch.dtype) -> Tensor:
+        return self.threshold.to(dtype).clamp(min=THRESHOLD_MARGIN)
+
+    def volts(self, mem: Tensor) -> Tensor:
+        """Membrane voltage (V) that ``mem`` (any shape) stands for."""
+        return self._rest["v"] + mem * (self._dv / self._held_threshold(mem.dtype))
+
+    def amperes(self, input_: Tensor) -> Tensor:
+        """Current (A) into the circuit that ``input_`` (any shape) stands for."""
+        beta = self._held_beta(input_.dtype)
+        unit = self._dv * self._g_rest / ((1 - beta) * self._held_threshold(input_.dtype))
+        return input_ * (unit * self.gain.to(input_.dtype))
+
+    def states(self, mem: Tensor | None = None) -> State:
+        """States of the circuit by name, in SI units, each of the shape of ``mem``.
+
+        Those that travel with ``mem``, or with the neuron's own last membrane if it is left out.
+        """
+        mem = self.mem if mem is None else mem
+        return {name: s.to(mem.dtype) for name, s in self._state(mem, mem.dtype).items()}
+
+    def _state(self, mem: Tensor, dtype: torch.dtype) -> State:
+        states = {name: state.to(mem.device, dtype) for name, state in (carried(mem) or {}).items()}
+        exact = states.pop("mem", mem).to(dtype)
+        rest = {n: torch.full_like(exact, x) for n, x in self._rest.items() if n not in states}
+        return rest | states | {"v": self.volts(exact)}
+
+    # One step
+
+    def _advance(self, input_: Tensor, mem: Tensor) -> tuple[Tensor, Tensor]:
+        """``spk, mem`` after one time step; the memristor states travel with ``mem``."""
+        dtype = torch.promote_types(input_.dtype, torch.float32)
+        state = step(
+            self._circuit(dtype),
+            self._state(mem, dtype),
+            self.amperes(input_.to(dtype)),
+            self.dt,
+            self.substeps,
+            self.solver,
+            hold_memristors=self._reset_mechanism == "none",
+        )
+        threshold = self._held_threshold(dtype)
+        mem = (state["v"] - self._rest["v"]) * (threshold / self._dv)
+        if self.state_quant:
+            mem = self.state_quant(mem)
+        spk = self._spike(mem / threshold)
+        memristors = {name: state[name] for name in self._nominal.states if name != "v"}
+        if input_.dtype != dtype:
+            memristors["mem"] = mem
+        mem = mem.to(input_.dtype)
+        attach(mem, memristors)
+        return spk.to(input_.dtype), mem
+
+    def _spike(self, u: Tensor) -> Tensor:
+        spk = binary(u, self.spike_grad) if self.spike == "binary" else SPIKES[self.spike](u)
+        if self.inhibition:
+            winner = torch.zeros_like(spk).scatter(1, u.argmax(1, keepdim=True), 1.0)
+            spk = spk * winner
+        return spk * self.graded_spikes_factor.to(u.dtype)
+
+    def _previous(self, mem: Tensor | None, input_: Tensor) -> Tensor:
+        """The membrane to go on from: the one handed in, the last one, or rest."""
+        handed = mem is not None
+        if mem is None:
+            mem = self.mem
+        if mem.shape != input_.shape:
+            if handed:
+                warnings.warn(
+                    f"Expected `mem` of shape {tuple(input_.shape)}, but got "
+                    f"{tuple(mem.shape)}: as in snnTorch, the neuron starts from rest.",
+                    stacklevel=3,
+                )
+            return torch.zeros_like(input_)
+        return mem.to(input_.device)
+
+    def sequence(
+        self,
+        input_: Tensor,  # shape: (time, *neurons)
+        mem: Tensor | None = None,  # shape: (*neurons)
+    ) -> tuple[Tensor, Tensor]:  # shapes: (time, *neurons)
+        """``spk`` and ``mem`` at every step of ``input_``; the same as calling step by step.
+
+        Starts from ``mem``, from the hidden state if ``init_hidden``, or else from rest. The
+        last membrane, with the memristor states, stays in ``self.mem``.
+
+        Raises:
+            TypeError: if ``mem`` is given to a neuron with ``init_hidden=True``.
+            ValueError: as for one step, or if ``input_`` has no time step.
+        """
+        self._check_hidden(mem is not None)
+        if input_.dim() == 0 or len(input_) == 0:
+            raise ValueError(
+                f"Expected `input_` of shape (time, ...), but got {tuple(input_.shape)}."
+            )
+        if mem is not None:
+            self.mem = mem
+        elif not self.init_hidden:
+            self.reset_mem()
+        steps = [self._forward_step(current) for current in input_]
+        spk, mem = (torch.stack(record) for record in zip(*steps, strict=True))
+        return spk, mem
+
+    def _returned(self, spk: Tensor, mem: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return spk if self.init_hidden and not self.output else (spk, mem)
+
+    # Refusals
+
+    def _check_hidden(self, handed: bool) -> None:
+        if self.init_hidden and handed:
+            raise TypeError("Expected no state as an argument while `init_hidden=True`.")
+
+    def _check_input(self, input_: Tensor) -> None:
+        if not input_.is_floating_point():
+            raise ValueError(f"Expected a floating-point `input_`, but got {input_.dtype}.")
+        if self.inhibition and input_.dim() < 2:
+            raise ValueError(
+                f"Expected `input_` of shape (batch, neurons) for `inhibition`, "
+                f"but got {tuple(input_.shape)}."
+            )
+        for name in ("beta", "threshold", "graded_spikes_factor"):
+            self._check_fits(name, getattr(self, name), input_)
+        for name, parameter in self._parameters.items():
+            if name.startswith(PREFIX):
+                self._check_fits(name, parameter, input_)
+        if _is_readable(input_) and not bool(torch.isfinite(input_).all()):
+            raise ValueError("Expected a finite `input_`, but it contains NaN or infinity.")
+
+    @staticmethod
+    def _check_fits(name: str, value: Tensor, input_: Tensor) -> None:
+        shape, wanted = tuple(value.shape), tuple(input_.shape)
+        pairs = zip(reversed(shape), reversed(wanted), strict=False)
+        if len(shape) > len(wanted) or any(s not in (1, w) for s, w in pairs):
+            raise ValueError(f"Expected `{name}` to fit `input_` of shape {wanted}, got {shape}.")
+
+    # The silent-layer trap: an exact gradient is exactly zero through a layer that sends nothing
+
+    def _listen(self, spk: Tensor, fresh: bool) -> None:
+        if self._heard or not (self.training and torch.is_grad_enabled() and _is_readable(spk)):
+            return
+        if fresh and self._silent_steps and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"A {type(self).__name__} layer of shape {tuple(spk.shape)} sent nothing over "
+                f"{self._silent_steps} steps of training, so no gradient passes through it. "
+                "Raise its input: calibrate(net, batch) sets the driver gains from data.",
+                SilentLayerWarning,
+                stacklevel=4,
+            )
+        self._heard = bool(spk.detach().any())
+        self._silent_steps = 0 if self._heard else self._silent_steps + 1
+
+    # nn.Module and snnTorch housekeeping
+
+    def _init_mem(self) -> None:
+        # A plain attribute and no buffer: DDP would overwrite a buffer with that of rank 0.
+        self.mem = torch.zeros(0)
+
+    def _beta_buffer(self, beta: Tensor, learn_beta: bool) -> None:
+        self._own_tensor("beta", beta, learn_beta)
+
+    def _threshold_buffer(self, threshold: Any, learn_threshold: bool) -> None:
+        self._own_tensor("threshold", threshold, learn_threshold)
+
+    def _graded_spikes_buffer(self, factor: Any, learn_graded_spikes_factor: bool) -> None:
+        self._own_tensor("graded_spikes_factor", factor, learn_graded_spikes_factor)
+
+    def _own_tensor(self, name: str, value: Any, learned: bool) -> None:
+        value = as_float_tensor(value)
+        if learned:
+            self.register_parameter(name, nn.Parameter(value))
+        else:
+            self.register_buffer(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        # Reached for plain attributes only when called by hand, as snnTorch's monitors do.
+        own = self.__dict__
+        if name in own:
+            return own[name]
+        if "_nominal" in own and name in own["_nominal"].states:
+            return self.states()[name]
+        return super().__getattr__(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        hidden = {name: state.detach() for name, state in (carried(self.mem) or {}).items()}
+        return self.__dict__ | self._hidden_detached() | {"_hidden": hidden}
+
+    def _hidden_detached(self) -> dict[str, Tensor]:
+        return {"mem": self.mem.detach()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        hidden = state.pop("_hidden")
+        super().__setstate__(state)
+        if hidden:
+            attach(self.mem, hidden)
+        list_weakly(self)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "MemristiveNeuron":
+        states = carried(self.mem)
+        super()._apply(fn, recurse)
+        self.mem = fn(self.mem)
+        if states is not None:
+            attach(self.mem, {name: fn(state) for name, state in states.items()})
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        # A checkpoint of the digital neuron has no driver gain.
+        state_dict.setdefault(f"{prefix}gain", self.gain)
+        for name in ("beta", "threshold", "graded_spikes_factor"):
+            own, loaded = getattr(self, name), state_dict.get(prefix + name)
+            if loaded is None or loaded.shape == own.shape:
+                continue
+            if loaded.numel() == 1:
+                state_dict[prefix + name] = loaded.reshape(()).expand(own.shape)
+            elif own.numel() == 1:
+                own.data = own.data.reshape(()).repeat(loaded.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        self._reset_mechanism = list(self.reset_dict)[int(self.reset_mechanism_val)]
+
+    def train(self, mode: bool = True) -> "MemristiveNeuron":
+        """As in nn.Module; also listens anew for a silent layer."""
+        self._heard = False
+        return super().train(mode)
+
+    def extra_repr(self) -> str:
+        """Settings shown when the module is printed."""
+        return f"circuit={type(self._nominal).__name__}, dt={self.dt:g}, spike={self.spike!r}"
+
+
+def check_settings(
+    threshold: Any, dt: float, substeps: int, solver: str, spike: str, reset_mechanism: str
+) -> None:
+    """Raise ValueError if a setting is impossible, before anything has been built."""
+    check_integration(dt, substeps, solver)
+    check_choice("spike", spike, SPIKES)
+    check_choice("reset_mechanism", reset_mechanism, SpikingNeuron.reset_dict)
+    if not bool((as_float_tensor(threshold) > 0).all()):
+        raise ValueError(f"Expected `threshold` > 0, but got {threshold}.")
+
+
+def beta_or_default(beta: Any, circuit: Circuit, dt: float) -> Tensor:
+    """``beta`` as a tensor of its own; what the circuit's own capacitor gives if it is None."""
+    if beta is None:
+        beta = torch.tensor(-circuit.leak() * dt, dtype=torch.float64).exp().float()
+    beta = as_float_tensor(beta)
+    if not bool(((beta > 0) & (beta < 1)).all()):
+        raise ValueError(f"Expected `beta` in (0, 1), both excluded, but got {beta.tolist()}.")
+    return beta
+
+
+def as_float_tensor(value: Any) -> Tensor:
+    """``value`` as a floating-point tensor that shares no memory with it."""
+    tensor = torch.as_tensor(value).detach().clone()
+    return tensor if tensor.is_floating_point() else tensor.float()
+
+
+def _is_readable(tensor: Tensor) -> bool:
+    """Can its values be looked at here without stopping a compiler or a GPU's queue?"""
+    return tensor.device.type == "cpu" and not is_traced(tensor)
+
+
+def _as_numbers(part: Any) -> Any:
+    """A dataclass with every 0-d tensor in it turned into a number."""
+    changes = {}
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, Tensor):
+            changes[field.name] = value.item() if value.dim() == 0 else value.detach()
+        elif hasattr(value, "__dataclass_fields__"):
+            changes[field.name] = _as_numbers(value)
+    return replace(part, **changes)

@@ -1,0 +1,48 @@
+"""The form in which every rate equation of the package is stated."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from .units import Value
+
+
+class Relaxation(NamedTuple):
+    r"""One state's rate equation, :math:`\dot s = \mathrm{drive} - \mathrm{decay} \cdot s`.
+
+    Both terms may depend on the other states and on the input. It is how the physics is
+    written anyway: the Norton source and conductance of a node, the on- and off-rate of a
+    switch. A solver that knows it can follow the state exactly while the others are held.
+    """
+
+    drive: Value
+    """What pushes the state up (unit of the state per second)."""
+    decay: Value
+    """How fast the state forgets, above zero (1/s)."""
+
+    @property
+    def target(self) -> Value:
+        """Where the state would settle if nothing else moved (unit of the state)."""
+        return self.drive / self.decay
+
+    def rate(self, state: Value) -> Value:
+        """Time derivative of ``state`` (unit of the state per second)."""
+        return self.drive - self.decay * state
+
+
+State = dict[str, Tensor]
+"""State tensors by name, in SI units; their shapes broadcast against each other."""
+
+Equation = Callable[[State, Tensor], dict[str, Relaxation]]
+"""Rate equations, ``(state, input_) -> {name: Relaxation}``, of one group of states that do
+not depend on each other."""
+
+
+def rates(equations: Sequence[Equation], state: State, input_: Tensor) -> State:
+    """Time derivative of every state that ``equations`` speak of."""
+    return {
+        name: relaxation.rate(state[name])
+        for equation in equations
+        for name, relaxation in equation(state, input_).items()
+    }

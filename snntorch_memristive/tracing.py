@@ -1,0 +1,14 @@
+"""Is a tensor a real one, or is somebody recording or vectorising the code?"""
+
+import torch
+from torch import Tensor
+
+
+def is_traced(tensor: Tensor) -> bool:
+    """True under ``torch.compile`` and for the wrappers of ``torch.func`` (vmap, grad).
+
+    Such a tensor has no storage of its own, and its values cannot be looked at.
+    """
+    if torch.compiler.is_compiling():
+        return True
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
