@@ -1,0 +1,425 @@
+"""Contract suites: the same questions asked of every device, circuit and layer.
+
+A suite is a function that takes one object and raises AssertionError at the first sentence of
+the contract that does not hold; the name of the failing function is that sentence.
+"""
+
+import copy
+import io
+import pickle
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd import gradcheck
+from torch.func import functional_call
+from torch.testing import assert_close
+
+from snntorch_memristive import RRAM
+from snntorch_memristive.circuits import Circuit
+from snntorch_memristive.devices import MSS
+from snntorch_memristive.units import Value
+
+EXACT = {"rtol": 0, "atol": 0}
+SI_UNITS = {"A", "F", "V", "s", "1", "Ω", "1/V"}
+
+# Any dataclass of physics
+
+
+def check_units(part: type) -> None:
+    """Every field of ``part`` that holds a number in the physical sense has an SI unit."""
+    hints = get_type_hints(part, include_extras=True)
+    for field in fields(part):
+        kind = get_args(hints[field.name])[0] if get_args(hints[field.name]) else None
+        if kind == Value:
+            (unit,) = hints[field.name].__metadata__
+            assert unit in SI_UNITS, f"{part.__name__}.{field.name} has the unit {unit!r}"
+        else:
+            plain = is_dataclass(hints[field.name]) or hints[field.name] in (str, int | None)
+            assert plain, f"{part.__name__}.{field.name} has no unit"
+
+
+# Devices
+
+
+def check_device(device: MSS) -> None:
+    """The contract of a memristor with one state ``x`` in [0, 1]."""
+    check_units(type(device))
+    _the_source_is_named(device)
+    _no_current_flows_at_zero_volts(device)
+    _the_device_never_gives_power(device)
+    _the_rate_pushes_inwards(device)
+    _state_and_conductance_are_inverse(device)
+    _shape_and_dtype_are_kept_under_broadcasting(device)
+    _rate_and_current_pass_gradcheck(device)
+    _nothing_overflows_at_any_voltage(device)
+
+
+def _x_and_v(device: MSS) -> tuple[Tensor, Tensor]:
+    """A grid over the whole window and well beyond both thresholds."""
+    x = torch.linspace(0, 1, 11, dtype=torch.float64)[:, None]
+    reach = 20 * device.v_t
+    v = torch.linspace(device.v_off - reach, device.v_on + reach, 41, dtype=torch.float64)
+    return x, v
+
+
+def _the_source_is_named(device: MSS) -> None:
+    assert device.source.strip()
+
+
+def _no_current_flows_at_zero_volts(device: MSS) -> None:
+    x, _ = _x_and_v(device)
+    assert_close(device.current(x, torch.zeros_like(x)), torch.zeros_like(x), **EXACT)
+
+
+def _the_device_never_gives_power(device: MSS) -> None:
+    x, v = _x_and_v(device)
+    power = device.current(x, v) * v
+    assert (power >= 0).all()
+    assert (power[:, v.abs() > 1e-3 * device.v_t] > 0).all()
+
+
+def _the_rate_pushes_inwards(device: MSS) -> None:
+    _, v = _x_and_v(device)
+    assert (device.rate(torch.zeros_like(v), v) >= 0).all()
+    assert (device.rate(torch.ones_like(v), v) <= 0).all()
+
+
+def _state_and_conductance_are_inverse(device: MSS) -> None:
+    x, _ = _x_and_v(device)
+    g = device.conductance(x)
+    assert_close(g[[0, -1], 0], torch.tensor([1 / device.r_off, 1 / device.r_on]).to(g))
+    assert (g.diff(dim=0) > 0).all()
+    assert_close(device.state(g), x)
+
+
+def _shape_and_dtype_are_kept_under_broadcasting(device: MSS) -> None:
+    for dtype in (torch.float32, torch.float64):
+        x, v = torch.rand(3, 1, dtype=dtype), torch.randn(4, dtype=dtype) * device.v_on
+        relaxation = device.relaxation(v)
+        kept = {(3, 4): (device.rate(x, v), device.current(x, v))}
+        kept |= {(3, 1): (device.conductance(x),), (4,): (relaxation.drive, relaxation.decay)}
+        for shape, tensors in kept.items():
+            for tensor in tensors:
+                assert tensor.shape == shape
+                assert (tensor.dtype, tensor.device) == (x.dtype, x.device)
+
+
+def _rate_and_current_pass_gradcheck(device: MSS) -> None:
+    x = torch.rand(6, 1, dtype=torch.float64, requires_grad=True)
+    centres = torch.tensor([device.v_off, 0.0, device.v_on], dtype=torch.float64)
+    v = (centres + torch.randn(3, dtype=torch.float64) * device.v_t).requires_grad_()
+    # Numbers of order one: in SI a current would pass below gradcheck's absolute tolerance.
+    assert gradcheck(lambda x, v: device.rate(x, v) * device.tau, (x, v))
+    assert gradcheck(lambda x, v: device.current(x, v) * device.r_off, (x, v))
+
+
+def _nothing_overflows_at_any_voltage(device: MSS) -> None:
+    for dtype in (torch.float32, torch.float64):
+        size = torch.logspace(-6, 6, 121, dtype=dtype)
+        v = torch.cat([-size, size.new_zeros(1), size]).requires_grad_()
+        for term in device.relaxation(v):
+            (slope,) = torch.autograd.grad(term.sum(), v, retain_graph=True)
+            assert torch.isfinite(term).all()
+            assert torch.isfinite(slope).all()
+        assert (device.relaxation(v).decay > 0).all()
+
+
+# Circuits
+
+
+def check_circuit(circuit: Circuit) -> None:
+    """The contract of a neuron circuit: current in, voltage out."""
+    check_units(type(circuit))
+    _every_state_has_an_equation_and_a_unit(circuit)
+    _the_rate_returns_the_states_it_was_given(circuit)
+    _rest_is_a_fixed_point_below_threshold(circuit)
+    _the_leak_is_the_slope_of_the_membrane_at_rest(circuit)
+    _every_state_forgets(circuit)
+    _the_rate_passes_gradcheck(circuit)
+
+
+SCALES = {"V": 0.1, "A": 1e-5, "1": 1.0}
+"""Ordinary sizes of a state, by its unit."""
+
+
+def _random_state(circuit: Circuit, *shape: int, dtype: torch.dtype = torch.float64) -> dict:
+    return {
+        name: torch.rand(shape, dtype=dtype) * SCALES[circuit.state_units[name]]
+        for name in circuit.states
+    }
+
+
+def _every_state_has_an_equation_and_a_unit(circuit: Circuit) -> None:
+    state, i_in = _random_state(circuit, 3), torch.zeros(3, dtype=torch.float64)
+    stated = [name for equation in circuit.equations() for name in equation(state, i_in)]
+    assert sorted(stated) == sorted(circuit.states) == sorted(circuit.state_units)
+    held = [name for equation in circuit.equations(True) for name in equation(state, i_in)]
+    assert "v" in held
+    assert set(held) < set(stated)
+    assert "c_mem" in {field.name for field in fields(circuit)}
+
+
+def _the_rate_returns_the_states_it_was_given(circuit: Circuit) -> None:
+    for dtype in (torch.float32, torch.float64):
+        state = _random_state(circuit, 3, 4, dtype=dtype)
+        rate = circuit.rate(state, torch.full((3, 4), 1e-5, dtype=dtype))
+        assert set(rate) == set(state)
+        for name in circuit.states:
+            assert rate[name].shape == (3, 4)
+            assert (rate[name].dtype, rate[name].device) == (dtype, state[name].device)
+
+
+def _at_rest(circuit: Circuit) -> dict[str, Tensor]:
+    return {n: torch.tensor(x, dtype=torch.float64) for n, x in circuit.rest().items()}
+
+
+def _rest_is_a_fixed_point_below_threshold(circuit: Circuit) -> None:
+    rest, no_current = _at_rest(circuit), torch.zeros((), dtype=torch.float64)
+    assert set(rest) == set(circuit.states)
+    for equation in circuit.equations():
+        for name, relaxation in equation(rest, no_current).items():
+            target = torch.as_tensor(relaxation.target, dtype=torch.float64)
+            assert_close(target, rest[name], rtol=1e-12, atol=1e-30)
+    assert rest["v"] < circuit.v_threshold
+
+
+def _the_leak_is_the_slope_of_the_membrane_at_rest(circuit: Circuit) -> None:
+    rest, no_current = _at_rest(circuit), torch.zeros((), dtype=torch.float64)
+    rest["v"].requires_grad_()
+    (slope,) = torch.autograd.grad(circuit.rate(rest, no_current)["v"], rest["v"])
+    assert_close(float(-slope), circuit.leak(), rtol=1e-12, atol=0)
+
+
+def _every_state_forgets(circuit: Circuit) -> None:
+    state, i_in = _random_state(circuit, 1000), torch.zeros(1000, dtype=torch.float64)
+    state["v"] = (state["v"] - SCALES["V"] / 2) * 100
+    for equation in circuit.equations():
+        for relaxation in equation(state, i_in).values():
+            assert (torch.as_tensor(relaxation.decay) > 0).all()
+
+
+def _the_rate_passes_gradcheck(circuit: Circuit) -> None:
+    sizes = [SCALES[circuit.state_units[name]] for name in circuit.states]
+
+    def rate(*numbers: Tensor) -> tuple[Tensor, ...]:
+        """Everything of order one, so that gradcheck's absolute tolerance means something."""
+        *states, i_in = numbers
+        sized = zip(circuit.states, states, sizes, strict=True)
+        derivative = circuit.rate({name: s * size for name, s, size in sized}, i_in * 1e-5)
+        pairs = zip(circuit.states, sizes, strict=True)
+        return tuple(derivative[name] * (1e-4 / size) for name, size in pairs)
+
+    numbers = [torch.rand(4, dtype=torch.float64, requires_grad=True) for _ in (*sizes, 0)]
+    assert gradcheck(rate, numbers)
+
+
+# Crossbar layers
+
+IMPERFECT = RRAM(levels=16, programming_error=0.02, spread=0.1, stuck_on=0.05, stuck_off=0.05)
+"""Everything but read noise."""
+
+IN_WINDOW = RRAM(levels=16, programming_error=0.2, stuck_on=0.05, stuck_off=0.05)
+"""Everything that a cell inside its window can have."""
+
+ZERO = {
+    "programming_error": 0.0,
+    "spread": 0.0,
+    "stuck_on": 0.0,
+    "stuck_off": 0.0,
+    "read_noise": 0.0,
+    "levels": None,
+}
+FAINT = {**dict.fromkeys(ZERO, 1e-12), "levels": 10**12}
+
+Make = Callable[..., Any]
+
+
+def check_layer(make_layer: Make, make_digital: Make, from_digital: Make) -> None:
+    """The contract of a layer of torch.nn on RRAM cells.
+
+    Args:
+        make_layer: builds the layer; takes ``rram`` and ``dtype``.
+        make_digital: builds its digital twin; takes ``dtype``.
+        from_digital: builds the layer from a digital twin; takes ``rram``.
+    """
+    _it_is_the_digital_layer_with_the_same_initial_parameters(make_layer, make_digital)
+    _an_ideal_device_computes_the_same_bit_for_bit(make_layer, make_digital)
+    _an_imperfection_of_no_strength_changes_nothing(make_layer, make_digital)
+    _a_digital_checkpoint_loads_strictly(make_layer, make_digital)
+    _it_holds_the_very_parameters_of_the_layer_it_is_made_from(make_digital, from_digital)
+    _conductances_stay_within_the_window(make_layer)
+    _a_copy_is_the_same_chip(make_layer)
+    _a_checkpoint_holds_the_chip(make_layer)
+    _the_layer_passes_gradcheck(make_layer)
+    _wrong_shapes_are_refused_in_a_sentence(make_layer)
+    _it_compiles_in_one_graph(make_layer)
+
+
+def random_input(layer: Any, **factory: Any) -> Tensor:
+    """An input that fits an ``nn.Linear`` or an ``nn.Conv2d``, of both signs."""
+    if isinstance(layer, nn.Linear):
+        return torch.randn(5, layer.in_features, **factory)
+    return torch.randn(2, layer.in_channels, 7, 6, **factory)
+
+
+def _it_is_the_digital_layer_with_the_same_initial_parameters(
+    make_layer: Make, make_digital: Make
+) -> None:
+    for rram in (RRAM(), IMPERFECT):
+        torch.manual_seed(1)
+        digital = make_digital()
+        torch.manual_seed(1)
+        layer = make_layer(rram=rram)
+        assert isinstance(layer, type(digital))
+        ours, theirs = dict(layer.named_parameters()), dict(digital.named_parameters())
+        assert list(ours) == list(theirs)
+        for name in theirs:
+            assert torch.equal(ours[name], theirs[name])
+    assert list(make_layer().state_dict()) == list(digital.state_dict())
+
+
+def _pair_of_equals(make_layer: Make, make_digital: Make, **settings: Any) -> tuple[Any, Any]:
+    digital = make_digital(dtype=settings.get("dtype"))
+    layer = make_layer(**settings)
+    layer.load_state_dict(digital.state_dict())
+    return layer, digital
+
+
+def _an_ideal_device_computes_the_same_bit_for_bit(make_layer: Make, make_digital: Make) -> None:
+    for dtype in (torch.float32, torch.float64):
+        layer, digital = _pair_of_equals(make_layer, make_digital, dtype=dtype)
+        ours = random_input(digital, dtype=dtype).requires_grad_()
+        theirs = ours.detach().clone().requires_grad_()
+        output, expected = layer(ours), digital(theirs)
+        assert output.dtype == dtype
+        assert torch.equal(output, expected)
+        output.square().sum().backward()
+        expected.square().sum().backward()
+        assert torch.equal(ours.grad, theirs.grad)
+        for parameter, twin in zip(layer.parameters(), digital.parameters(), strict=True):
+            assert torch.equal(parameter.grad, twin.grad)
+
+
+def _an_imperfection_of_no_strength_changes_nothing(make_layer: Make, make_digital: Make) -> None:
+    double = {"dtype": torch.float64}
+    for name in ZERO:
+        layer, digital = _pair_of_equals(make_layer, make_digital, rram=RRAM(**{name: ZERO[name]}))
+        input_ = random_input(digital)
+        assert torch.equal(layer(input_), digital(input_)), name
+        faint = RRAM(**{name: FAINT[name]})
+        layer, digital = _pair_of_equals(make_layer, make_digital, rram=faint, **double)
+        input_ = random_input(digital, **double)
+        assert_close(layer(input_), digital(input_), rtol=1e-9, atol=1e-9, msg=name)
+
+
+def _a_digital_checkpoint_loads_strictly(make_layer: Make, make_digital: Make) -> None:
+    digital, layer = make_digital(), make_layer(rram=IMPERFECT)
+    chip = {name: buffer.clone() for name, buffer in layer.named_buffers()}
+    layer.load_state_dict(digital.state_dict(), strict=True)
+    for name, parameter in digital.named_parameters():
+        assert torch.equal(layer.get_parameter(name), parameter)
+    assert chip
+    for name, buffer in chip.items():
+        assert torch.equal(layer.get_buffer(name), buffer)
+
+
+def _it_holds_the_very_parameters_of_the_layer_it_is_made_from(
+    make_digital: Make, from_digital: Make
+) -> None:
+    for rram in (RRAM(), IMPERFECT):
+        digital = make_digital(dtype=torch.float64).eval()
+        layer = from_digital(digital, rram=rram)
+        for name, parameter in digital.named_parameters():
+            assert layer.get_parameter(name) is parameter
+        assert len(list(layer.parameters())) == len(list(digital.parameters()))
+        assert not layer.training
+        assert layer.rram is rram
+        input_ = random_input(digital, dtype=torch.float64)
+        assert layer(input_).shape == digital(input_).shape
+        assert torch.equal(layer(input_), digital(input_)) == rram.ideal
+
+
+def _conductances_stay_within_the_window(make_layer: Make) -> None:
+    for dtype in (torch.float32, torch.float64):
+        layer = make_layer(rram=IN_WINDOW, dtype=dtype)
+        rounding = 4 * torch.finfo(dtype).eps
+        for name, cells in layer.named_parameters():
+            g = layer.conductances(name)
+            assert g.shape == (2, *cells.shape)
+            assert (g >= IN_WINDOW.g_off * (1 - rounding)).all()
+            assert (g <= IN_WINDOW.g_on * (1 + rounding)).all()
+
+
+def _saved_and_loaded(layer: Any) -> Any:
+    file = io.BytesIO()
+    torch.save(layer, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+def _a_copy_is_the_same_chip(make_layer: Make) -> None:
+    layer = make_layer(rram=IMPERFECT)
+    input_ = random_input(layer)
+    expected = layer(input_)
+    ways = (copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), _saved_and_loaded)
+    for copied in ways:
+        twin = copied(layer)
+        assert torch.equal(twin(input_), expected)
+        assert torch.equal(twin.eval()(input_), expected)
+        twin.program()
+        assert not torch.equal(twin(input_), expected)
+    assert torch.equal(layer(input_), expected)
+
+
+def _a_checkpoint_holds_the_chip(make_layer: Make) -> None:
+    layer, other = make_layer(rram=IMPERFECT), make_layer(rram=IMPERFECT)
+    input_ = random_input(layer)
+    expected = layer(input_)
+    assert not torch.equal(other(input_), expected)
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other(input_), expected)
+    assert torch.equal(other.eval()(input_), expected)
+
+
+def _the_layer_passes_gradcheck(make_layer: Make) -> None:
+    """With the window held: one weight that is not differentiated sets its scale."""
+    layer = make_layer(rram=RRAM(spread=0.2), dtype=torch.float64)
+    held = layer.weight.detach().clone()
+    held.view(-1)[0] = 3.0
+    bias = layer.bias.detach().clone().requires_grad_()
+    weights = held.view(-1)[1:].clone().requires_grad_()
+    input_ = random_input(layer, dtype=torch.float64).requires_grad_()
+
+    def output(input_: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+        weight = torch.cat([held.view(-1)[:1], weights]).view_as(held)
+        return functional_call(layer, {"weight": weight, "bias": bias}, (input_,))
+
+    assert gradcheck(output, (input_, weights, bias), fast_mode=True)
+
+
+def _wrong_shapes_are_refused_in_a_sentence(make_layer: Make) -> None:
+    layer = make_layer()
+    right = random_input(layer)
+    channels = -1 if isinstance(layer, nn.Linear) else -3
+    for wrong in (torch.cat([right, right], dim=channels), torch.tensor(1.0)):
+        with pytest.raises(ValueError, match=r"Expected `input_` .* but got \("):
+            layer(wrong)
+
+
+def _it_compiles_in_one_graph(make_layer: Make) -> None:
+    layer = make_layer(rram=IMPERFECT)
+    input_ = random_input(layer)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    output, expected = compiled(input_), layer(input_)
+    assert_close(output, expected)
+    names = dict(layer.named_parameters())
+    ours = torch.autograd.grad(output.sum(), names.values())
+    theirs = torch.autograd.grad(expected.sum(), names.values())
+    assert_close(ours, theirs)
+
+
+# Neurons

@@ -1,0 +1,119 @@
+"""Physics of one neuron."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from conformance import check_circuit
+from torch.testing import assert_close
+
+from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
+from snntorch_memristive.devices import KNOWM_IDEAL, KNOWM_LTSPICE, KNOWM_XYCE, MEMPROP
+
+CIRCUITS = {
+    "MIF": MIFCircuit(),
+    "MIF of Knowm's devices": MIFCircuit(m1=KNOWM_LTSPICE, m2=KNOWM_IDEAL),
+    "MIF of other sources": MIFCircuit(e1=-20e-3, e2=100e-3, c_mem=1e-9),
+    "AlphaMIF": AlphaMIFCircuit(),
+    "AlphaMIF with a fast filter": AlphaMIFCircuit(tau_alpha=2e-6),
+}
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_circuit_keeps_the_contract(name):
+    check_circuit(CIRCUITS[name])
+
+
+def test_the_memprop_circuit_rests_at_18_millivolts():
+    rest = MIFCircuit().rest()
+    assert rest["v"] == pytest.approx(18.3e-3, rel=5e-3)
+    assert 0 < rest["x2"] < rest["x1"] < 0.01
+
+
+def test_a_circuit_with_a_capacitor_per_neuron_rests_where_any_of_them_does():
+    each = MIFCircuit(c_mem=torch.tensor([50e-12, 100e-12, 200e-12])).rest()
+    for name, value in MIFCircuit().rest().items():
+        rest = torch.as_tensor(each[name], dtype=torch.float64).expand(3)
+        assert_close(rest, torch.full_like(rest, value), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("i_in", [0.0, 20e-6, -5e-6])
+def test_the_membrane_obeys_kirchhoffs_current_law(i_in):
+    circuit = MIFCircuit()
+    state = {name: torch.rand(5, dtype=torch.float64) for name in circuit.states}
+    into_capacitor = circuit.c_mem * circuit.rate(state, torch.tensor(i_in))["v"]
+    through_1 = circuit.m1.current(state["x1"], state["v"] - circuit.e1)
+    through_2 = circuit.m2.current(state["x2"], state["v"] - circuit.e2)
+    assert_close(into_capacitor + through_1 + through_2, torch.full_like(through_1, i_in))
+
+
+def test_each_memristor_feels_the_voltage_across_itself():
+    circuit = MIFCircuit(m2=KNOWM_IDEAL, e1=30e-3, e2=-70e-3)
+    state = {name: torch.rand(5, dtype=torch.float64) for name in circuit.states}
+    rate = circuit.rate(state, torch.zeros(5))
+    assert_close(rate["x1"], MEMPROP.rate(state["x1"], state["v"] - 30e-3))
+    assert_close(rate["x2"], KNOWM_IDEAL.rate(state["x2"], state["v"] + 70e-3))
+
+
+def test_the_alpha_filter_answers_a_pulse_of_charge_with_an_alpha_function():
+    circuit = AlphaMIFCircuit(tau_alpha=50e-6)
+    charge, dt = 1e-11, 0.05e-6  # C, s; short Euler steps are exact enough here
+    state = {n: torch.zeros((), dtype=torch.float64) for n in circuit.states}
+    state["a"] += charge / circuit.tau_alpha  # what the pulse leaves in the first stage
+    none = torch.zeros((), dtype=torch.float64)
+    arrived = []
+    for _ in range(4000):
+        rate = circuit.rate(state, none)
+        state["a"], state["i_syn"] = (state[n] + dt * rate[n] for n in ("a", "i_syn"))
+        arrived.append(state["i_syn"])
+    t = dt * torch.arange(1, 4001, dtype=torch.float64)
+    expected = charge * t / circuit.tau_alpha**2 * torch.exp(-t / circuit.tau_alpha)
+    assert_close(torch.stack(arrived), expected, rtol=0, atol=2e-3 * float(expected.max()))
+
+
+def test_the_alpha_filter_settles_at_a_constant_current():
+    circuit, i_in = AlphaMIFCircuit(), torch.tensor(7e-6, dtype=torch.float64)
+    rate = circuit.rate(dict.fromkeys(circuit.states, i_in), i_in)
+    assert_close(torch.stack([rate["a"], rate["i_syn"]]), torch.zeros(2, dtype=torch.float64))
+
+
+def test_the_membrane_behind_the_filter_is_fed_by_its_second_stage_alone():
+    circuit = AlphaMIFCircuit()
+    state = {name: torch.rand(5, dtype=torch.float64) for name in circuit.states}
+    rate = circuit.rate(state, torch.rand(5, dtype=torch.float64))
+    plain = MIFCircuit().rate({n: state[n] for n in MIFCircuit.states}, state["i_syn"])
+    assert_close({name: rate[name] for name in plain}, plain)
+
+
+def test_threshold_is_where_memristor_1_switches_on():
+    assert MIFCircuit().v_threshold == MEMPROP.v_on
+    assert MIFCircuit(e1=10e-3).v_threshold == pytest.approx(10e-3 + MEMPROP.v_on)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"c_mem": 0.0}, r"Expected `c_mem` > 0 F, but got 0 F"),
+        ({"c_mem": -100e-12}, r"Expected `c_mem` > 0 F, but got -1e-10 F"),
+        ({"c_mem": float("nan")}, r"Expected `c_mem` > 0 F, but got nan F"),
+        ({"e1": float("nan")}, r"Expected a finite `e1` in V, but got nan"),
+        ({"e2": float("inf")}, r"Expected a finite `e2` in V, but got inf"),
+        ({"m1": KNOWM_XYCE}, r"Expected an ohmic `m1` \(phi = 1\), but got .*0.8"),
+        ({"m2": KNOWM_XYCE}, r"Expected an ohmic `m2` \(phi = 1\), but got .*0.8"),
+    ],
+)
+@pytest.mark.parametrize("circuit", [MIFCircuit, AlphaMIFCircuit])
+def test_an_impossible_circuit_is_refused(circuit, settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        circuit(**settings)
+
+
+@pytest.mark.parametrize("tau_alpha", [0.0, -1e-4, float("nan")])
+def test_an_impossible_filter_is_refused(tau_alpha):
+    with pytest.raises(ValueError, match=rf"Expected `tau_alpha` > 0 s, but got {tau_alpha:g} s"):
+        replace(AlphaMIFCircuit(), tau_alpha=tau_alpha)

@@ -1,0 +1,177 @@
+"""The neurons and layers under torch's own machinery."""
+
+import os
+import socket
+
+import pytest
+import torch
+from torch import nn
+
+import snntorch_memristive as snnm
+
+NUM_STEPS = 6
+
+
+class Net(nn.Module):
+    """The usual explicit loop."""
+
+    def __init__(self, **settings):
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc1, self.mif1 = snnm.RRAMLinear(5, 8), snnm.MIF(0.9, **settings)
+        self.fc2, self.mif2 = snnm.RRAMLinear(8, 3), snnm.RMIF(0.9, linear_features=3, **settings)
+
+    def forward(self, x):
+        mem1 = torch.zeros(len(x), 8)
+        spk2, mem2 = torch.zeros(len(x), 3), torch.zeros(len(x), 3)
+        record = []
+        for _ in range(NUM_STEPS):
+            spk1, mem1 = self.mif1(self.fc1(x), mem1)
+            spk2, mem2 = self.mif2(self.fc2(spk1), spk2, mem2)
+            record.append(mem2)
+        return torch.stack(record)
+
+
+def images(n=4, seed=0):
+    return 3 * torch.rand(n, 5, generator=torch.Generator().manual_seed(seed))
+
+
+def gradients(net):
+    return [parameter.grad.clone() for parameter in net.parameters()]
+
+
+SETTINGS = [
+    {},
+    {"solver": "symmetric", "substeps": 2},
+    {"learn_beta": True, "learn_threshold": True, "learn_device": ("tau",)},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_the_whole_loop_compiles_into_one_graph(settings):
+    eager, net = Net(**settings), Net(**settings)
+    expected = eager(images())
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")(images())
+    assert torch.allclose(compiled, expected, atol=1e-6)
+    expected.sum().backward()
+    compiled.sum().backward()
+    for ours, theirs in zip(gradients(net), gradients(eager), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_one_step_compiles_into_one_graph_and_keeps_the_states(hidden):
+    eager, neuron = (snnm.MIF(0.9, init_hidden=hidden, output=True) for _ in range(2))
+    compiled = torch.compile(neuron, fullgraph=True, backend="aot_eager")
+    mem = expected = torch.zeros(4, 5)
+    for _ in range(NUM_STEPS):
+        _, mem = compiled(images()) if hidden else compiled(images(), mem)
+        _, expected = eager(images()) if hidden else eager(images(), expected)
+        assert torch.allclose(mem, expected, atol=1e-6)
+
+
+def test_a_compiled_step_keeps_the_states_through_detach_in_place():
+    eager, neuron = snnm.MIF(0.9), snnm.MIF(0.9)
+    compiled = torch.compile(neuron, fullgraph=True, backend="aot_eager")
+    mem = expected = torch.zeros(4, 5)
+    weight = torch.ones((), requires_grad=True)
+    for _ in range(NUM_STEPS):
+        _, mem = compiled(images() * weight, mem)
+        mem.detach_()
+        _, expected = eager(images(), expected)
+    assert torch.allclose(mem, expected, atol=1e-6)
+
+
+def test_a_compiled_step_and_an_eager_one_hand_states_to_each_other():
+    eager, neuron = snnm.MIF(0.9), snnm.MIF(0.9)
+    compiled = torch.compile(neuron, fullgraph=True, backend="aot_eager")
+    mem = expected = torch.zeros(4, 5)
+    for step in range(NUM_STEPS):
+        _, mem = (compiled if step % 2 else neuron)(images(), mem)
+        _, expected = eager(images(), expected)
+    assert torch.allclose(mem, expected, atol=1e-6)
+
+
+def test_vmap_over_samples_equals_the_batch():
+    net = nn.Sequential(snnm.RRAMLinear(5, 4), snnm.MIF(0.9))
+    expected, _ = net(images())
+    net[1].reset_mem()
+    spk = torch.func.vmap(lambda x: net(x)[0])(images())
+    assert torch.allclose(spk, expected)
+
+
+def test_jacobian_through_torch_func():
+    neuron = snnm.MIF(0.9).double()
+    jacobian = torch.func.jacrev(lambda x: neuron(x, torch.zeros_like(x))[1])(torch.ones(3).double())
+    assert (jacobian.diagonal() > 0).all()
+
+
+def _train_in_process(rank, port, queue):
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="localhost", MASTER_PORT=str(port))
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+    net = nn.parallel.DistributedDataParallel(Net())
+    for step in range(2):
+        batch = images(n=2 + rank, seed=10 * step + rank)  # unequal batches
+        net.zero_grad()
+        net(batch).square().mean().backward()
+    if rank == 0:
+        queue.put([grad.numpy() for grad in gradients(net)])
+    torch.distributed.destroy_process_group()
+
+
+def test_ddp_with_default_settings_and_unequal_batches_averages_the_right_gradients():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    context = torch.multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    processes = [
+        context.Process(target=_train_in_process, args=(rank, port, queue)) for rank in range(2)
+    ]
+    for process in processes:
+        process.start()
+    parallel = queue.get(timeout=120)
+    for process in processes:
+        process.join(timeout=60)
+        assert process.exitcode == 0
+    expected = []
+    for rank in range(2):
+        net = Net()
+        net(images(n=2 + rank, seed=10 + rank)).square().mean().backward()
+        expected.append(gradients(net))
+    for ours, a, b in zip(parallel, *expected, strict=True):
+        assert torch.allclose(torch.from_numpy(ours), (a + b) / 2, rtol=1e-4, atol=1e-7)
+
+
+def test_replicas_of_data_parallel_are_independent():
+    net = Net()
+    expected = net(images())
+    replica = net.mif1._replicate_for_data_parallel()
+    run, own = (n.sequence(images()[None])[1] for n in (replica, snnm.MIF(0.9)))
+    assert torch.equal(run, own)
+    assert torch.equal(net(images()), expected)
+
+
+def test_state_dict_holds_settings_and_no_state():
+    neuron = snnm.MIF(0.9)
+    neuron.sequence(images()[None])
+    keys = {"threshold", "graded_spikes_factor", "reset_mechanism_val", "beta", "gain"}
+    assert set(neuron.state_dict()) == keys
+
+
+def test_export_gives_the_same_step():
+    neuron = snnm.MIF(0.9)
+    expected = neuron(images(), torch.zeros(4, 5))
+    exported = torch.export.export(snnm.MIF(0.9), (images(), torch.zeros(4, 5)))
+    for ours, theirs in zip(exported.module()(images(), torch.zeros(4, 5)), expected, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_cuda_equals_cpu():
+    cpu, cuda = snnm.MIF(0.9), snnm.MIF(0.9).cuda()
+    current = 3 * torch.rand(20, 4, 5)
+    for ours, theirs in zip(cuda.sequence(current.cuda()), cpu.sequence(current), strict=True):
+        assert ours.is_cuda
+        assert torch.allclose(ours.cpu(), theirs, atol=1e-5)
