@@ -1,6 +1,7 @@
 """Driver gains from data."""
 
 import math
+import warnings
 from typing import Any
 
 import torch
@@ -21,7 +22,8 @@ def calibrate(
 
     A layer that sends nothing passes no gradient, and one that is saturated hardly any. The
     layers are set one after the other, in the order in which they first run, each by bisection
-    of its gain between 1e-3 and 1e3. The hidden states are reset before and after.
+    of its gain between 1e-3 and 1e3. The hidden states are reset before and after; everything
+    else, the statistics of a BatchNorm say, is left as it was.
 
     Args:
         net: network with memristive neurons; any with a forward that takes ``batch``.
@@ -34,6 +36,9 @@ def calibrate(
     Returns:
         The activity that each neuron layer reached, by its name in ``net``.
 
+    Warns:
+        UserWarning: if a layer could not be brought near the target.
+
     Raises:
         ValueError: if ``target`` is not in (0, 1), or no memristive neuron runs in ``net``. The
             gains are then as they were.
@@ -41,19 +46,40 @@ def calibrate(
     if not 0 < target < 1:
         raise ValueError(f"Expected `target` between 0 and 1, but got {target}.")
     names = {module: name for name, module in net.named_modules()}
-    order = list(_activity(net, batch, num_steps))
-    if not order:
-        raise ValueError("Expected a network in which memristive neurons run, but found none.")
-    before = {neuron: neuron.gain.clone() for neuron in order}
+    gains = [m.gain for m in net.modules() if isinstance(m, MemristiveNeuron)]
+    others = [b for b in net.buffers() if not any(b is gain for gain in gains)]
+    kept, before = ([buffer.clone() for buffer in buffers] for buffers in (others, gains))
     try:
+        order = list(_activity(net, batch, num_steps))
+        if not order:
+            raise ValueError("Expected a network in which memristive neurons run, but found none.")
         for neuron in order:
             _set_gain(net, neuron, batch, num_steps, target)
         reached = _activity(net, batch, num_steps)
     except BaseException:
-        for neuron, gain in before.items():
-            neuron.gain.copy_(gain)
+        _restore(gains, before)
         raise
+    finally:
+        _restore(others, kept)
+    _report_missed(reached, target, names)
     return {names[neuron]: reached[neuron] for neuron in order}
+
+
+def _restore(buffers: list[Tensor], values: list[Tensor]) -> None:
+    for buffer, value in zip(buffers, values, strict=True):
+        buffer.copy_(value)
+
+
+def _report_missed(
+    reached: dict[MemristiveNeuron, float], target: float, names: dict[nn.Module, str]
+) -> None:
+    for neuron, activity in reached.items():
+        if abs(activity - target) > target / 2:
+            warnings.warn(
+                f"The mean spike of {names[neuron]!r} could only be brought to {activity:.3g}, "
+                f"not to {target:g}.",
+                stacklevel=3,
+            )
 
 
 def _set_gain(

@@ -7,34 +7,42 @@ as numbers when the circuit is first described, and a check that reads a tensor 
 
 import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 
 def check_finite(unit: str, **values: Any) -> None:
     """Raise ValueError unless every number in ``values`` is finite."""
     for name, value in values.items():
-        if isinstance(value, (int, float)) and not math.isfinite(value):
+        if isinstance(value, Real) and not math.isfinite(value):
             raise ValueError(f"Expected a finite `{name}` in {unit}, but got {value}.")
 
 
 def check_positive(unit: str, **values: Any) -> None:
     """Raise ValueError unless every number in ``values`` is finite and above zero."""
     for name, value in values.items():
-        if isinstance(value, (int, float)) and not (math.isfinite(value) and value > 0):
+        if isinstance(value, Real) and not (math.isfinite(value) and value > 0):
             raise ValueError(f"Expected `{name}` > 0 {unit}, but got {value:g} {unit}.")
+
+
+def check_not_negative(**values: Any) -> None:
+    """Raise ValueError unless every number in ``values`` is finite and not below zero."""
+    for name, value in values.items():
+        if isinstance(value, Real) and not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"Expected `{name}` >= 0 and finite, but got {value:g}.")
 
 
 def check_within(low: float, high: float, **values: Any) -> None:
     """Raise ValueError unless every number in ``values`` is in [low, high]."""
     for name, value in values.items():
-        if isinstance(value, (int, float)) and not low <= value <= high:
+        if isinstance(value, Real) and not low <= value <= high:
             raise ValueError(f"Expected `{name}` in [{low:g}, {high:g}], but got {value:g}.")
 
 
 def check_greater(unit: str, **pair: Any) -> None:
     """Raise ValueError unless the first of the two numbers is above the second."""
     (high, above), (low, below) = pair.items()
-    numbers = isinstance(above, (int, float)) and isinstance(below, (int, float))
+    numbers = isinstance(above, Real) and isinstance(below, Real)
     if numbers and not above > below:
         raise ValueError(
             f"Expected `{high}` > `{low}`, but got {high}={above:g} {unit} "

@@ -2,15 +2,16 @@
 
 import copy
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import snntorch as snn
-from torch import nn
+from torch import Tensor, nn
 
 from .circuits import Circuit, MIFCircuit
-from .crossbar import RRAMConv2d, RRAMLinear
+from .crossbar import Crossbar, RRAMConv2d, RRAMLinear
 from .devices import RRAM
-from .neurons import MIF, RMIF
+from .neurons import BETA_MARGIN, MIF, RMIF, MemristiveNeuron
 
 
 def convert(
@@ -25,7 +26,8 @@ def convert(
     At any depth, ``snn.Leaky`` becomes :class:`~snntorch_memristive.MIF`, ``snn.RLeaky``
     :class:`~snntorch_memristive.RMIF`, ``nn.Linear`` :class:`~snntorch_memristive.RRAMLinear`
     and ``nn.Conv2d`` :class:`~snntorch_memristive.RRAMConv2d`, with their weights, beta,
-    threshold and flags. Subclasses of these are left alone: what they add would be lost.
+    threshold and flags. Subclasses of these are left alone: what they add would be lost. Hooks
+    on replaced modules are not carried over.
 
     Args:
         net: any module.
@@ -48,7 +50,9 @@ def convert(
     {'1': 'BatchNorm1d'}
     """
     neuron_settings = {"circuit": circuit, **neuron_settings}
-    twin = _twin(copy.deepcopy(net), rram, neuron_settings, done={})
+    # A state that still has its graph cannot be copied; its value can.
+    memo = {id(state): state.detach().clone() for state in _states_with_graph(net)}
+    twin = _twin(copy.deepcopy(net, memo), rram, neuron_settings, done={})
     twin.left_digital = dict(_left_digital(twin))
     neurons = [n for n, m in twin.named_modules() if _is_foreign_neuron(m)]
     if neurons:
@@ -81,20 +85,22 @@ def _replaced(module: nn.Module, rram: RRAM, settings: dict[str, Any]) -> nn.Mod
             "graded_spikes_factor": module.graded_spikes_factor,
             "learn_graded_spikes_factor": _is_learned(module, "graded_spikes_factor"),
         }
-        return _adopt(MIF(**_flags(module), **graded, **settings), module)
+        return _adopt(MIF(**_flags(module, settings), **graded, **settings), module)
     if type(module) is snn.RLeaky:
-        neuron = RMIF(**_flags(module), **_recurrence(module), rram=rram, **settings)
-        neuron.recurrent.load_state_dict(module.recurrent.state_dict())
+        neuron = RMIF(**_flags(module, settings), **_recurrence(module), rram=rram, **settings)
+        neuron.adopt_recurrence(module, rram)
         return _adopt(neuron, module)
     return module
 
 
-def _flags(neuron: Any) -> dict[str, Any]:
+def _flags(neuron: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """The arguments that ``snn.Leaky`` and ``snn.RLeaky`` share, read back from a neuron."""
-    plain = ("init_hidden", "inhibition", "output", "surrogate_disable", "spike_grad")
+    plain = ("init_hidden", "inhibition", "output", "surrogate_disable")
     plain += ("state_quant", "reset_mechanism", "reset_delay")
+    if settings.get("spike") == "binary":  # snnTorch's default is a closure: not to be pickled
+        plain += ("spike_grad",)
     return {name: getattr(neuron, name) for name in plain} | {
-        "beta": neuron.beta,
+        "beta": neuron.beta.clamp(BETA_MARGIN, 1 - BETA_MARGIN),  # snnTorch clamps at use
         "threshold": neuron.threshold,
         "learn_beta": _is_learned(neuron, "beta"),
         "learn_threshold": _is_learned(neuron, "threshold"),
@@ -113,7 +119,17 @@ def _recurrence(neuron: snn.RLeaky) -> dict[str, Any]:
 
 
 def _adopt(twin: nn.Module, digital: nn.Module) -> nn.Module:
+    for name, parameter in twin.named_parameters(recurse=False):
+        if name in digital._parameters:
+            parameter.requires_grad_(digital._parameters[name].requires_grad)
     return twin.to(digital.threshold.device).train(digital.training)
+
+
+def _states_with_graph(net: nn.Module) -> Iterator[Tensor]:
+    for module in net.modules():
+        for value in (*module._buffers.values(), *vars(module).values()):
+            if isinstance(value, Tensor) and value.grad_fn is not None:
+                yield value
 
 
 def _is_learned(neuron: nn.Module, name: str) -> bool:
@@ -121,11 +137,11 @@ def _is_learned(neuron: nn.Module, name: str) -> bool:
 
 
 def _is_foreign_neuron(module: nn.Module) -> bool:
-    return isinstance(module, snn.SpikingNeuron) and not isinstance(module, (MIF, RMIF))
+    return isinstance(module, snn.SpikingNeuron) and not isinstance(module, MemristiveNeuron)
 
 
-def _left_digital(net: nn.Module) -> Any:
-    ours = (RRAMLinear, RRAMConv2d, MIF, RMIF)
+def _left_digital(net: nn.Module) -> Iterator[tuple[str, str]]:
+    ours = (Crossbar, MemristiveNeuron)
     inside: tuple[str, ...] = ()
     for name, module in net.named_modules():
         if isinstance(module, ours):

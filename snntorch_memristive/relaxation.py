@@ -7,6 +7,9 @@ from torch import Tensor
 
 from .units import Value
 
+SLOWEST = 1e-30
+"""A decay (1/s) below everything physical, so that a state that stands still divides by no zero."""
+
 
 class Relaxation(NamedTuple):
     r"""One state's rate equation, :math:`\dot s = \mathrm{drive} - \mathrm{decay} \cdot s`.
@@ -24,7 +27,8 @@ class Relaxation(NamedTuple):
     @property
     def target(self) -> Value:
         """Where the state would settle if nothing else moved (unit of the state)."""
-        return self.drive / self.decay
+        # A logistic far from its threshold underflows to a rate of exactly 0 on both sides.
+        return self.drive / (self.decay + SLOWEST)
 
     def rate(self, state: Value) -> Value:
         """Time derivative of ``state`` (unit of the state per second)."""

@@ -23,7 +23,7 @@ def silent(layer: nn.Module) -> nn.Module:
     """``layer`` with weights so small that the neurons behind it send nothing."""
     with torch.no_grad():
         for parameter in layer.parameters():
-            parameter.mul_(0.02)
+            parameter.mul_(0.005)
     return layer
 
 

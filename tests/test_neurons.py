@@ -207,9 +207,9 @@ class TestSpike:
         assert mem.min() < 0
 
     def test_it_is_analog_between_turn_on_and_threshold(self):
-        mem = torch.tensor([0.0, 0.1, 0.3, 0.55, 1.0, 1.5])
+        mem = torch.tensor([0.0, 0.02, 0.265, 0.51, 1.0, 1.5])
         assert torch.allclose(
-            snnm.functional.rectified(mem), torch.tensor([0.0, 0.0, 0.2 / 0.9, 0.5, 1.0, 1.0])
+            snnm.functional.rectified(mem), torch.tensor([0.0, 0.0, 0.25, 0.5, 1.0, 1.0])
         )
 
     def test_voltage_is_the_membrane_itself(self):

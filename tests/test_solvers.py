@@ -34,6 +34,7 @@ def double(value: float) -> Tensor:
 
 STEPS_PER_DT = {  # small enough for the leading error, large enough to be above rounding
     "exponential": (128, 256, 512, 1024),
+    "magnus": (64, 128, 256, 512),
     "symmetric": (64, 128, 256, 512),
     "euler": (128, 256, 512, 1024),
     "rk4": (64, 96, 128, 192),
@@ -283,7 +284,7 @@ def test_gradients_of_a_step(solver, circuit):
         ({"substeps": 2.0}, "Expected `substeps` to be a whole number >= 1, but got 2.0."),
         (
             {"solver": "heun"},
-            "Expected `solver` to be one of 'exponential', 'symmetric', 'euler', 'rk4', "
+            "Expected `solver` to be one of 'magnus', 'exponential', 'symmetric', 'euler', 'rk4', "
             "but got 'heun'.",
         ),
     ],

@@ -265,7 +265,7 @@ def test_a_constructor_that_refuses_leaves_nothing_behind():
 def test_a_membrane_of_another_shape_warns_and_starts_from_rest():
     neuron = snnm.MIF(0.9)
     with pytest.warns(UserWarning, match=r"Expected `mem` of shape \(3, 4\), but got \(1,\)"):
-        _, mem = neuron(drive(0)[0], torch.zeros(1))
+        _, mem = neuron(drive(0)[0], torch.ones(1))
     assert torch.equal(mem, snnm.MIF(0.9)(drive(0)[0], torch.zeros(SHAPE))[1])
 
 

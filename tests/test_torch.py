@@ -102,7 +102,9 @@ def test_vmap_over_samples_equals_the_batch():
 
 def test_jacobian_through_torch_func():
     neuron = snnm.MIF(0.9).double()
-    jacobian = torch.func.jacrev(lambda x: neuron(x, torch.zeros_like(x))[1])(torch.ones(3).double())
+    jacobian = torch.func.jacrev(lambda x: neuron(x, torch.zeros_like(x))[1])(
+        torch.ones(3).double()
+    )
     assert (jacobian.diagonal() > 0).all()
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..checks import check_finite, check_positive
 from ..devices import MEMPROP, MSS
 from ..relaxation import Equation, Relaxation, State
-from ..units import Farad, Second, Volt
+from ..units import Farad, Second, Value, Volt
 from .circuit import Circuit
 
 
@@ -77,7 +77,7 @@ class MIFCircuit(Circuit):
         }
 
     @property
-    def v_threshold(self) -> float:
+    def v_threshold(self) -> Value:
         """Where memristor 1 switches on: ``e1 + m1.v_on`` (V)."""
         return self.e1 + self.m1.v_on
 
@@ -113,8 +113,12 @@ class AlphaMIFCircuit(MIFCircuit):
         check_positive("s", tau_alpha=self.tau_alpha)
 
     def equations(self, hold_memristors: bool = False) -> tuple[Equation, ...]:
-        """Both stages of the filter, then the circuit behind it."""
-        return (self.first_stage, self.second_stage, *super().equations(hold_memristors))
+        """Both stages of the filter, then the circuit behind it.
+
+        The second stage comes first: a splitting solver then leads with one stage by the half
+        sub-step by which it lags with the other, and not by both.
+        """
+        return (self.second_stage, self.first_stage, *super().equations(hold_memristors))
 
     def first_stage(self, state: State, i_in: Tensor) -> dict[str, Relaxation]:
         """Input current into ``a``."""

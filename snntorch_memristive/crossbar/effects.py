@@ -39,7 +39,7 @@ def quantise(g: Tensor, rram: RRAM) -> Tensor:
         return g
     level = (rram.g_on - rram.g_off) / (rram.levels - 1)
     nearest = ((g - rram.g_off) / level).round() * level + rram.g_off
-    return g + (nearest - g).detach()
+    return _straight_through(nearest, g)
 
 
 def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
@@ -48,7 +48,7 @@ def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
         return g
     error = draw * (rram.programming_error * (rram.g_on - rram.g_off))
     written = (g + error).clamp(rram.g_off, rram.g_on)
-    return g + (written - g).detach()
+    return _straight_through(written, g)
 
 
 def spread(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
@@ -61,7 +61,8 @@ def stick(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     if draw is None:
         return g
     g = torch.where(draw < rram.stuck_on, rram.g_on, g)
-    return torch.where(draw >= 1 - rram.stuck_off, rram.g_off, g)
+    stuck_off = (draw >= rram.stuck_on) & (draw < rram.stuck_on + rram.stuck_off)
+    return torch.where(stuck_off, rram.g_off, g)
 
 
 def read_noise(
@@ -77,3 +78,8 @@ def read_noise(
     """
     sigma = rram.read_noise * w_max * (2 * power.detach()).sqrt()
     return torch.randn_like(sigma) * sigma
+
+
+def _straight_through(value: Tensor, g: Tensor) -> Tensor:
+    """Exactly ``value``, with the gradient of ``g``."""
+    return value.detach() + (g - g.detach())

@@ -9,6 +9,9 @@ from torch.nn import functional
 from ..devices import RRAM
 from .effects import from_pair, misprogram, quantise, read_noise, spread, stick, to_pair
 
+EFFECTS = ("programming", "spread", "stuck")
+"""What is drawn once per chip, and the names of its buffers."""
+
 
 class Crossbar(nn.Module):
     """Abstract: a layer whose weight (and bias, an always-on row) are differential pairs.
@@ -42,29 +45,42 @@ class Crossbar(nn.Module):
         """
         for effect in self._drawn():
             self._draw(effect, generator)
-        self._written = self._versions()
+        self._remember()
 
     def conductances(self, name: str = "weight") -> Tensor:
         """Conductances (S) of the cells of ``weight`` or ``bias``, of shape (2, *its shape).
 
-        As programmed: with levels, error, spread and stuck cells, without read noise.
+        As programmed: with levels, error, spread and stuck cells, without read noise; at least
+        in float32, which the microsiemens of a half-precision layer need.
         """
-        g = quantise(to_pair(self._cells()[name], self.rram, self.w_max()), self.rram)
-        g = misprogram(g, self.rram, self._buffers.get(f"programming_{name}"))
-        g = spread(g, self.rram, self._buffers.get(f"spread_{name}"))
-        return stick(g, self.rram, self._buffers.get(f"stuck_{name}"))
+        cells, w_max = self._cells()[name], self.w_max()
+        dtype = torch.promote_types(cells.dtype, torch.float32)
+        draws = {effect: self._buffers.get(f"{effect}_{name}") for effect in EFFECTS}
+        draws = {effect: None if d is None else d.to(dtype) for effect, d in draws.items()}
+        g = quantise(to_pair(cells.to(dtype), self.rram, w_max), self.rram)
+        g = misprogram(g, self.rram, draws["programming"])
+        g = spread(g, self.rram, draws["spread"])
+        return stick(g, self.rram, draws["stuck"])
 
     def w_max(self) -> Tensor:
-        """Weight that fills the window: the largest, so that none is clipped (0-d, detached)."""
+        """Weight that fills the window: the largest, so that none is clipped (0-d, detached).
+
+        It is the gain of the read-out, set when the weights are written; no gradient passes
+        through it.
+        """
         sizes = [cells.detach().abs().amax() for cells in self._cells().values() if cells.numel()]
-        return torch.stack(sizes).amax().clamp(min=1e-12) if sizes else torch.ones(())
+        if not sizes:
+            return torch.ones(())
+        w_max = torch.stack(sizes).amax()
+        w_max = w_max.to(torch.promote_types(w_max.dtype, torch.float32))
+        return w_max.clamp(min=torch.finfo(w_max.dtype).tiny)
 
     def effective(self, name: str = "weight") -> Tensor | None:
         """The weight (or bias) that the array stands for; None if the layer has no bias."""
         cells = self._cells().get(name)
         if cells is None or self.rram.ideal:
             return cells
-        return from_pair(self.conductances(name), self.rram, self.w_max())
+        return from_pair(self.conductances(name), self.rram, self.w_max()).to(cells.dtype)
 
     def _cells(self) -> dict[str, Tensor]:
         """The trained tensors that live in cells, by name."""
@@ -72,13 +88,9 @@ class Crossbar(nn.Module):
         return {name: tensor for name, tensor in cells.items() if tensor is not None}
 
     def _drawn(self) -> tuple[str, ...]:
-        stuck = self.rram.stuck_on or self.rram.stuck_off
-        strengths = {
-            "programming": self.rram.programming_error,
-            "spread": self.rram.spread,
-            "stuck": stuck,
-        }
-        return tuple(effect for effect, strength in strengths.items() if strength)
+        rram = self.rram
+        strengths = (rram.programming_error, rram.spread, rram.stuck_on or rram.stuck_off)
+        return tuple(e for e, strength in zip(EFFECTS, strengths, strict=True) if strength)
 
     def _draw(self, effect: str, generator: torch.Generator | None = None) -> None:
         draw = torch.rand if effect == "stuck" else torch.randn
@@ -86,16 +98,19 @@ class Crossbar(nn.Module):
             drawn = draw((2, *cells.shape), generator=generator)
             setattr(self, f"{effect}_{name}", drawn.to(cells))
 
-    def _versions(self) -> tuple[int, ...]:
-        return tuple(cells._version for cells in self._cells().values())
+    def _remember(self) -> None:
+        """Keep what is written now, to notice the next writing; only where it matters."""
+        cells = self._cells() if self.rram.programming_error else {}
+        self._written = {name: tensor.detach().clone() for name, tensor in cells.items()}
 
     def _rewrite(self) -> None:
         """A new programming error if the weights have been written since the last one."""
-        if torch.compiler.is_compiling() or not self.training or not self.rram.programming_error:
+        if not (self.training and self._written) or torch.compiler.is_compiling():
             return
-        if self._written != self._versions():
+        cells = self._cells()
+        if any(not torch.equal(cells[name], old) for name, old in self._written.items()):
             self._draw("programming")
-            self._written = self._versions()
+            self._remember()
 
     def _read(self, input_: Tensor) -> Tensor:
         """Output of the layer for ``input_``, with everything that the device does to it."""
@@ -105,27 +120,24 @@ class Crossbar(nn.Module):
             return output
         ones = {name: torch.ones_like(cells) for name, cells in self._cells().items()}
         power = self._apply_weight(input_.detach() ** 2, ones["weight"], ones.get("bias"))
-        return output + read_noise(power, self.rram, self.w_max())
+        return output + read_noise(power, self.rram, self.w_max().to(output.dtype))
 
     def _apply_weight(self, input_: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         raise NotImplementedError
 
     def _apply(self, fn: Any, recurse: bool = True) -> "Crossbar":
         super()._apply(fn, recurse)
-        self._written = self._versions()  # moved, not written
+        self._remember()  # moved, not written
         return self
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._written = self._versions()  # copied, not written
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        for name, draw in self._buffers.items():
+        for name in set(self._buffers) - self._non_persistent_buffers_set:
+            draw = self._buffers[name]
             state_dict.setdefault(prefix + name, draw)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-        self._written = self._versions()  # the error was loaded with the weights
+        self._remember()  # the error was loaded with the weights
 
     def extra_repr(self) -> str:
         """Settings shown when the module is printed."""

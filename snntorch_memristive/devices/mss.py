@@ -47,7 +47,8 @@ class MSS:
 
     Raises:
         ValueError: if ``r_off <= r_on``, ``v_off >= v_on``, a resistance, ``v_t`` or ``tau`` is
-            not above zero, ``phi`` is outside [0, 1], or a value is not finite.
+            not above zero, ``phi`` is outside [0, 1], ``a_f`` differs from ``a_r``, or a value
+            is not finite.
     """
 
     r_on: Ohm
@@ -84,6 +85,11 @@ class MSS:
         check_positive("s", tau=self.tau)
         check_within(0.0, 1.0, phi=self.phi)
         check_finite("A", a_f=self.a_f, a_r=self.a_r)
+        if self.a_f != self.a_r:
+            raise ValueError(
+                f"Expected `a_f` = `a_r`, or there is a current at 0 V, "
+                f"but got {self.a_f:g} A and {self.a_r:g} A."
+            )
         check_finite("1/V", b_f=self.b_f, b_r=self.b_r)
 
     @property

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..checks import check_greater, check_positive, check_within
+from ..checks import check_greater, check_not_negative, check_positive, check_within
 from ..units import Dimensionless, Ohm
 from .mss import MEMPROP
 
@@ -15,7 +15,7 @@ class RRAM:
 
     Raises:
         ValueError: if ``r_off <= r_on``, a resistance is not above zero, ``levels`` is below 2,
-            a strength is negative, or the stuck fractions are not in [0, 1] together.
+            a strength is negative or not finite, or the stuck fractions are not in [0, 1] together.
     """
 
     r_on: Ohm = MEMPROP.r_on
@@ -42,9 +42,7 @@ class RRAM:
         check_greater("Ω", r_off=self.r_off, r_on=self.r_on)
         if self.levels is not None and not (isinstance(self.levels, int) and self.levels >= 2):
             raise ValueError(f"Expected `levels` to be None or at least 2, but got {self.levels}.")
-        check_within(
-            0.0,
-            float("inf"),
+        check_not_negative(
             programming_error=self.programming_error,
             spread=self.spread,
             read_noise=self.read_noise,

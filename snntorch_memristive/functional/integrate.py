@@ -1,5 +1,7 @@
 """A circuit driven through time: the readable truth that every fast path must equal."""
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -12,7 +14,8 @@ from ..solvers import SOLVERS
 def check_integration(dt: float, substeps: int, solver: str) -> None:
     """Raise ValueError if a time step (s), a number of sub-steps or a solver is impossible."""
     check_positive("s", dt=dt)
-    if not (isinstance(substeps, int) and substeps >= 1):
+    whole = isinstance(substeps, Integral) and not isinstance(substeps, bool)
+    if not (whole and substeps >= 1):
         raise ValueError(f"Expected `substeps` to be a whole number >= 1, but got {substeps!r}.")
     check_choice("solver", solver, SOLVERS)
 
@@ -23,7 +26,7 @@ def step(
     i_in: Tensor,  # shape: (*neurons), A
     dt: float,
     substeps: int = 4,
-    solver: str = "exponential",
+    solver: str = "magnus",
     hold_memristors: bool = False,
 ) -> State:  # shapes: (*neurons)
     """State of ``circuit`` after one time step of ``dt`` seconds under a held current.
@@ -50,7 +53,7 @@ def integrate(
     dt: float,
     state: State | None = None,  # shapes: (*neurons)
     substeps: int = 4,
-    solver: str = "exponential",
+    solver: str = "magnus",
     hold_memristors: bool = False,
 ) -> State:  # shapes: (time, *neurons)
     """Every state of ``circuit`` at the end of every time step, by name.
@@ -63,7 +66,8 @@ def integrate(
         substeps, solver, hold_memristors: as in :func:`step`.
 
     Raises:
-        ValueError: if ``dt``, ``substeps`` or ``solver`` is impossible.
+        ValueError: if ``dt``, ``substeps`` or ``solver`` is impossible, or ``i_in`` is not
+            floating point or has no time step.
 
     >>> from snntorch_memristive.circuits import MIFCircuit
     >>> record = integrate(MIFCircuit(), torch.full((25, 3), 20e-6), dt=1e-6)
@@ -71,6 +75,11 @@ def integrate(
     (['v', 'x1', 'x2'], (25, 3))
     """
     check_integration(dt, substeps, solver)
+    if not i_in.is_floating_point() or i_in.dim() == 0 or len(i_in) == 0:
+        raise ValueError(
+            f"Expected a floating-point `i_in` of shape (time, ...), "
+            f"but got {i_in.dtype} of shape {tuple(i_in.shape)}."
+        )
     if state is None:
         state = rest_state(circuit, i_in[0])
     record = []

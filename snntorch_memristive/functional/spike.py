@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-TURN_ON = 0.1
+TURN_ON = 0.02
 """Where the selector begins to conduct, as a fraction of threshold.
 
-Low on purpose: an exact gradient is exactly zero through a layer that sends nothing, and a
-selector that opens near threshold leaves deep layers silent at default initialisation.
+Low on purpose: an exact gradient is exactly zero through a neuron that sends nothing, and a
+selector that opens near threshold leaves deep layers, and the wrong half of an output layer,
+silent at default initialisation. Above zero, so that rest is exactly silent.
 """
 
 
@@ -25,7 +26,7 @@ def rectified(
     derivative is exact wherever there is one.
 
     >>> import torch
-    >>> rectified(torch.tensor([-1.0, 0.0, 0.1, 0.55, 1.0, 7.0]))
+    >>> rectified(torch.tensor([-1.0, 0.0, 0.02, 0.51, 1.0, 7.0]))
     tensor([0.0000, 0.0000, 0.0000, 0.5000, 1.0000, 1.0000])
     """
     return ((u - TURN_ON) / (1 - TURN_ON)).clamp(0, 1)

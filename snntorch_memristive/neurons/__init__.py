@@ -1,7 +1,7 @@
 """snnTorch neurons whose membrane is a memristive circuit."""
 
 from .mif import MIF
-from .neuron import MemristiveNeuron, SilentLayerWarning
+from .neuron import BETA_MARGIN, MemristiveNeuron, SilentLayerWarning
 from .rmif import RMIF
 
-__all__ = ["MIF", "RMIF", "MemristiveNeuron", "SilentLayerWarning"]
+__all__ = ["BETA_MARGIN", "MIF", "RMIF", "MemristiveNeuron", "SilentLayerWarning"]

@@ -69,10 +69,11 @@ class MIF(MemristiveNeuron, snn.Leaky):
         reset_delay: accepted for compatibility; there is no reset to delay.
         circuit: the circuit, in SI units.
         dt: length of one time step in s. That the MEMprop step is 1 µs is inferred.
-        substeps: parts into which the solver cuts a step. With 4 the membrane is within 0.5 %
-            of SPICE; 1 is the fast setting, good to 1-2 % at ordinary currents.
-        solver: "exponential", "symmetric", "euler" (the MEMprop code's, which diverges for
-            strong inputs) or "rk4".
+        substeps: parts into which the solver cuts a step. With the default solver and 4 of
+            them the membrane is within 0.5 % of its range of SPICE for currents up to 100 µA
+            (0.7 % if they change sign); ``benchmarks/accuracy.py`` has the table.
+        solver: "magnus"; "exponential", about a third of its work for 3 to 5 times its error;
+            "symmetric"; "euler" (the MEMprop code's, which diverges for strong inputs) or "rk4".
         spike: "rectified" (0 at rest, analog above, 1 from threshold), "voltage" (the membrane
             itself, as in MEMprop), or "binary".
         learn_device: names of device and circuit parameters to train, such as ``("tau",)``, or
@@ -112,7 +113,7 @@ class MIF(MemristiveNeuron, snn.Leaky):
         circuit: Circuit = MIFCircuit(),  # noqa: B008 (frozen)
         dt: float = 1e-6,
         substeps: int = 4,
-        solver: str = "exponential",
+        solver: str = "magnus",
         spike: str = "rectified",
         learn_device: Iterable[str] | Mapping[str, tuple[int, ...]] = (),
     ) -> None:

@@ -100,12 +100,14 @@ class MemristiveNeuron(SpikingNeuron):
     def _held_threshold(self, dtype: torch.dtype) -> Tensor:
         return self.threshold.to(dtype).clamp(min=THRESHOLD_MARGIN)
 
-    def volts(self, mem: Tensor) -> Tensor:
-        """Membrane voltage (V) that ``mem`` (any shape) stands for."""
+    def volts(self, mem: Tensor | float) -> Tensor:
+        """Membrane voltage (V) that ``mem`` (any shape, or a number) stands for."""
+        mem = torch.as_tensor(mem)
         return self._rest["v"] + mem * (self._dv / self._held_threshold(mem.dtype))
 
-    def amperes(self, input_: Tensor) -> Tensor:
-        """Current (A) into the circuit that ``input_`` (any shape) stands for."""
+    def amperes(self, input_: Tensor | float) -> Tensor:
+        """Current (A) into the circuit that ``input_`` (any shape, or a number) stands for."""
+        input_ = torch.as_tensor(input_)
         beta = self._held_beta(input_.dtype)
         unit = self._dv * self._g_rest / ((1 - beta) * self._held_threshold(input_.dtype))
         return input_ * (unit * self.gain.to(input_.dtype))
@@ -163,14 +165,15 @@ class MemristiveNeuron(SpikingNeuron):
         if mem is None:
             mem = self.mem
         if mem.shape != input_.shape:
-            if handed:
+            if handed and not _is_rest(mem):
                 warnings.warn(
                     f"Expected `mem` of shape {tuple(input_.shape)}, but got "
                     f"{tuple(mem.shape)}: as in snnTorch, the neuron starts from rest.",
                     stacklevel=3,
                 )
             return torch.zeros_like(input_)
-        return mem.to(input_.device)
+        # No .to() without need: to torch.compile its result is another tensor, without states.
+        return mem if mem.device == input_.device else mem.to(input_.device)
 
     def sequence(
         self,
@@ -352,6 +355,11 @@ def as_float_tensor(value: Any) -> Tensor:
     """``value`` as a floating-point tensor that shares no memory with it."""
     tensor = torch.as_tensor(value).detach().clone()
     return tensor if tensor.is_floating_point() else tensor.float()
+
+
+def _is_rest(mem: Tensor) -> bool:
+    """Zeros of whatever shape, such as those of ``reset_mem()`` before a smaller batch."""
+    return carried(mem) is None and not (_is_readable(mem) and bool(mem.any()))
 
 
 def _is_readable(tensor: Tensor) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import snntorch as snn
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..circuits import Circuit, MIFCircuit
 from ..crossbar import RRAMConv2d, RRAMLinear, RRAMOneToOne
@@ -68,7 +68,7 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         circuit: Circuit = MIFCircuit(),  # noqa: B008 (frozen)
         dt: float = 1e-6,
         substeps: int = 4,
-        solver: str = "exponential",
+        solver: str = "magnus",
         spike: str = "rectified",
         learn_device: Iterable[str] | Mapping[str, tuple[int, ...]] = (),
     ) -> None:
@@ -97,16 +97,18 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
             )
         finally:  # RLeaky lists itself before it refuses a recurrence
             list_weakly(self)
-        self._use_crossbar(rram)
+        self.adopt_recurrence(self, rram)
         self._init_circuit(circuit, dt, substeps, solver, spike, learn_device, spike_grad)
 
-    def _use_crossbar(self, rram: RRAM) -> None:
+    def adopt_recurrence(self, neuron: snn.RLeaky, rram: RRAM) -> None:
+        """Put the very recurrent weights of ``neuron``, of this one's kind, on a crossbar."""
         if not self.all_to_all:
+            self.V = neuron.V
             self.recurrent = RRAMOneToOne(self.V, rram=rram)
         elif self.linear_features:
-            self.recurrent = RRAMLinear.from_linear(self.recurrent, rram=rram)
+            self.recurrent = RRAMLinear.from_linear(neuron.recurrent, rram=rram)
         else:
-            self.recurrent = RRAMConv2d.from_conv2d(self.recurrent, rram=rram)
+            self.recurrent = RRAMConv2d.from_conv2d(neuron.recurrent, rram=rram)
 
     def forward(
         self, input_: Tensor, spk: Tensor | None = None, mem: Tensor | None = None
@@ -138,4 +140,6 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "RMIF":
         super()._apply(fn, recurse)
         self.spk = fn(self.spk)
+        if not self.all_to_all and not isinstance(self.V, nn.Parameter):
+            self.recurrent.V = self.V  # torch has moved both, apart from each other
         return self

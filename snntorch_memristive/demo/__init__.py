@@ -1,0 +1,1 @@
+"""The demonstration that ``python -m snntorch_memristive`` runs: a leaf, nothing imports it."""

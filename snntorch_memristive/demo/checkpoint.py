@@ -1,0 +1,51 @@
+"""Finished epochs on disk, whole or not at all."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .settings import Settings
+
+NAME = "checkpoint.pt"
+
+
+def save(path: Path, settings: Settings, networks: dict[str, Any]) -> None:
+    """Write the states of ``networks``, by name, so that an interruption leaves the old file."""
+    unfinished = path.with_suffix(".tmp")
+    try:
+        torch.save({"settings": asdict(settings), "networks": networks}, unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path: Path, settings: Settings) -> dict[str, Any]:
+    """States of the networks, by name.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it cannot be read, was written under other settings, or holds more epochs
+            than are asked for.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a checkpoint to resume from, but there is no {path}.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        saved, networks = content["settings"], content["networks"]
+        most = max(len(state["history"]) for state in networks.values())
+    except Exception as error:  # torch.load has no exception of its own
+        raise ValueError(f"Expected a checkpoint in {path}, but cannot read it: {error}") from error
+    differences = settings.differences(saved)
+    if differences:
+        raise ValueError(
+            f"Expected a checkpoint of the same settings, but {path} is of "
+            f"{', '.join(differences)}: give these, or another --out."
+        )
+    if most > settings.epochs:
+        raise ValueError(
+            f"Expected a checkpoint of at most {settings.epochs} epochs, but {path} holds {most}."
+        )
+    return networks

@@ -1,0 +1,71 @@
+"""A network that is the same whatever its layers and neurons are made of."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import snntorch as snn
+import torch
+from torch import Tensor, nn
+
+from ..crossbar import RRAMLinear
+from ..devices import RRAM
+from ..neurons import MIF
+
+
+class Net(nn.Module):
+    """Fully connected spiking classifier: layer, neuron, layer, neuron, ...
+
+    Args:
+        sizes: number of inputs, of the neurons of every hidden layer, and of classes.
+        make_layer: makes the layer of given numbers of inputs and outputs.
+        make_neuron: makes the neurons of one layer.
+        num_steps: time steps for which an image is shown.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        make_layer: Callable[[int, int], nn.Module],
+        make_neuron: Callable[[], nn.Module],
+        num_steps: int,
+    ) -> None:
+        super().__init__()
+        self.num_steps = num_steps
+        self.layers = nn.ModuleList(make_layer(*size) for size in pairwise(sizes))
+        self.neurons = nn.ModuleList(make_neuron() for _ in sizes[1:])
+
+    def forward(
+        self,
+        images: Tensor,  # shape: (batch, 1, height, width)
+    ) -> tuple[Tensor, Tensor]:  # shapes: (time, batch, classes)
+        """``spk`` and ``mem`` of the last layer at every time step."""
+        mems = [neuron.reset_mem() for neuron in self.neurons]
+        spk_rec, mem_rec = [], []
+        for _ in range(self.num_steps):
+            spk = images.flatten(1)
+            for k, (layer, neuron) in enumerate(zip(self.layers, self.neurons, strict=True)):
+                spk, mems[k] = neuron(layer(spk), mems[k])
+            spk_rec.append(spk)
+            mem_rec.append(mems[-1])
+        return torch.stack(spk_rec), torch.stack(mem_rec)
+
+
+def memristive(sizes: Sequence[int], num_steps: int, levels: int) -> Net:
+    """Crossbars of cells with ``levels`` conductance levels, and memristive neurons."""
+    rram = RRAM(levels=levels)
+    return Net(
+        sizes,
+        make_layer=lambda inputs, outputs: RRAMLinear(inputs, outputs, rram=rram),
+        make_neuron=MIF,
+        num_steps=num_steps,
+    )
+
+
+def digital(sizes: Sequence[int], num_steps: int) -> Net:
+    """The network of snnTorch's tutorials, with membranes that decay as the memristive ones."""
+    return Net(
+        sizes,
+        make_layer=nn.Linear,
+        make_neuron=lambda: snn.Leaky(beta=MIF().beta),
+        num_steps=num_steps,
+    )
