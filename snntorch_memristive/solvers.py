@@ -31,9 +31,8 @@ class Solver:
 
 def relax(state: Tensor, relaxation: Relaxation, dt: Value) -> Tensor:
     """``state`` after ``dt`` seconds if its drive and decay stay as they are (exact)."""
-    exponent = torch.as_tensor(-relaxation.decay * dt, dtype=state.dtype, device=state.device)
-    arrived = -torch.expm1(exponent)
-    return state + (relaxation.target - state) * arrived
+    exponent = torch.as_tensor(relaxation.decay * -dt, dtype=state.dtype, device=state.device)
+    return state + (state - relaxation.target) * torch.expm1(exponent)
 
 
 def _sweep(equations: Sequence[Equation], state: State, input_: Tensor, dt: float) -> State:

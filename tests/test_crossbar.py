@@ -511,3 +511,41 @@ def test_a_layer_shows_its_device():
     assert "spread=0.1" in repr(RRAMLinear(4, 3, rram=CHIP))
     assert "in_features=4" in repr(RRAMLinear(4, 3))
     assert "padding=same" in repr(RRAMConv2d(4, 3, 3, padding="same", rram=CHIP))
+
+
+@pytest.mark.parametrize("rram", [RRAM(levels=8), RRAM(spread=0.3, stuck_on=0.1)], ids=str)
+class TestWritingOnce:
+    """The mapping is worked out once per writing, and nobody can tell."""
+
+    def test_weights_changed_behind_torch_s_back_are_noticed(self, rram):
+        layer, x = RRAMLinear(6, 4, rram=rram), torch.rand(2, 6)
+        before = layer(x)
+        layer.weight.data.mul_(-1)
+        assert not torch.equal(layer(x), before)
+        assert torch.equal(layer.effective().detach(), layer._mapped("weight").detach())
+
+    def test_two_backward_passes_over_one_writing_add_up(self, rram):
+        layer, x = RRAMLinear(6, 4, rram=rram), torch.rand(2, 6)
+        layer(x).sum().backward()
+        once = layer.weight.grad.clone()
+        layer(x).sum().backward()
+        assert torch.allclose(layer.weight.grad, 2 * once)
+
+    def test_the_gradient_is_that_of_the_mapping(self, rram):
+        layer = RRAMLinear(6, 4, rram=rram).double()
+        probe = torch.randn(4, 6, dtype=torch.float64)
+        with torch.inference_mode():
+            layer(torch.rand(2, 6, dtype=torch.float64))  # a first reading without gradients
+        (ours,) = torch.autograd.grad((layer.effective() * probe).sum(), layer.weight)
+        (direct,) = torch.autograd.grad((layer._mapped("weight") * probe).sum(), layer.weight)
+        assert torch.allclose(ours, direct)
+
+    def test_frozen_weights_that_are_thawed_get_their_gradient(self, rram):
+        layer, x = RRAMLinear(6, 4, rram=rram), torch.rand(2, 6)
+        layer.weight.requires_grad_(False)
+        layer(x).sum().backward()
+        assert layer.weight.grad is None
+        layer.weight.requires_grad_(True)
+        layer(x).sum().backward()
+        (direct,) = torch.autograd.grad((layer._mapped("weight") @ x.T).sum(), layer.weight)
+        assert torch.allclose(layer.weight.grad, direct, atol=1e-5)

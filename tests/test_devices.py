@@ -115,7 +115,10 @@ def test_an_impossible_memristor_is_refused(change, sentence):
         ({"r_off": float("nan")}, r"Expected `r_off` > 0 Ω, but got nan Ω"),
         ({"levels": 1}, r"Expected `levels` to be None or at least 2, but got 1"),
         ({"levels": 2.5}, r"Expected `levels` to be None or at least 2, but got 2.5"),
-        ({"programming_error": -0.1}, r"Expected `programming_error` >= 0 and finite, but got -0.1"),
+        (
+            {"programming_error": -0.1},
+            r"Expected `programming_error` >= 0 and finite, but got -0.1",
+        ),
         ({"spread": -0.1}, r"Expected `spread` >= 0 and finite, but got -0.1"),
         ({"spread": float("inf")}, r"Expected .*`spread` .* but got inf"),
         ({"read_noise": float("nan")}, r"Expected `read_noise` >= 0 and finite, but got nan"),

@@ -109,7 +109,8 @@ class MSS:
 
     def conductance(self, x: Value) -> Value:
         """Ohmic conductance (S) of state ``x`` in [0, 1], any shape."""
-        return x / self.r_on + (1 - x) / self.r_off
+        g_on, g_off = 1 / self.r_on, 1 / self.r_off
+        return g_off + (g_on - g_off) * x
 
     def state(self, conductance: Value) -> Value:
         """State ``x`` whose ohmic conductance (S) is ``conductance``."""
