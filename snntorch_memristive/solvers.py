@@ -1,10 +1,11 @@
 r"""One-step maps for systems whose rates are stated as :class:`~.relaxation.Relaxation`.
 
 The input is held over the step. A solver knows functions of a state and nothing of
-memristors. Which to choose: :data:`EXPONENTIAL` is the default and is stable at every step
-length; :data:`SYMMETRIC` is second order for about twice the work; :data:`EULER` reproduces
-the MEMprop code and diverges when a step is longer than two time constants; :data:`RK4` is a
-reference for small steps.
+memristors. Which to choose: :data:`MAGNUS` is the default, and the accurate one where the input
+jumps; :data:`EXPONENTIAL` is about a third of its work and as good for slow or held inputs;
+:data:`SYMMETRIC` is in between. These three are stable at every step length. :data:`EULER`
+reproduces the MEMprop code and diverges when a step is longer than two time constants;
+:data:`RK4` is a reference for small steps.
 """
 
 from collections.abc import Callable, Sequence

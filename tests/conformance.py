@@ -1,17 +1,20 @@
-"""Contract suites: the same questions asked of every device, circuit and layer.
+"""Contract suites: the same questions asked of every device, circuit, layer and neuron.
 
 A suite is a function that takes one object and raises AssertionError at the first sentence of
 the contract that does not hold; the name of the failing function is that sentence.
 """
 
 import copy
+import gc
 import io
 import pickle
+import weakref
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 import pytest
+import snntorch as snn
 import torch
 from torch import Tensor, nn
 from torch.autograd import gradcheck
@@ -423,3 +426,111 @@ def _it_compiles_in_one_graph(make_layer: Make) -> None:
 
 
 # Neurons
+
+
+def check_neuron(make_neuron: Callable[..., nn.Module], shape: tuple[int, ...]) -> None:
+    """``make_neuron(init_hidden=..., output=...)`` makes a snnTorch neuron for inputs of ``shape``.
+
+    Every neuron it makes has the same parameters.
+    """
+    _it_returns_spk_first_and_mem_last(make_neuron, shape)
+    _it_is_at_rest_until_driven(make_neuron, shape)
+    _hidden_and_explicit_states_agree(make_neuron, shape)
+    _a_reset_neuron_is_a_fresh_one(make_neuron, shape)
+    _its_sequence_is_its_loop(make_neuron, shape)
+    _it_survives_every_kind_of_copy(make_neuron, shape)
+    _its_gradient_is_exact(make_neuron, shape)
+    _snntorch_knows_it_and_does_not_keep_it(make_neuron)
+
+
+def driven(shape: tuple[int, ...], steps: int = 8) -> Tensor:
+    """A current strong enough to move the memristors, of shape (steps, *shape)."""
+    return 3 * torch.rand(steps, *shape, generator=torch.Generator().manual_seed(0))
+
+
+def _looped(neuron: nn.Module, current: Tensor) -> Tensor:
+    """Membranes of every step, with the state in the neuron."""
+    record = []
+    for now in current:
+        neuron(now)
+        record.append(neuron.mem.detach().clone())
+    return torch.stack(record)
+
+
+def _it_returns_spk_first_and_mem_last(make_neuron, shape) -> None:
+    now = driven(shape)[0]
+    for flags in ({}, {"init_hidden": True, "output": True}):
+        neuron = make_neuron(**flags)
+        spk, mem = neuron(now)
+        assert mem is neuron.mem
+        assert spk.shape == mem.shape == shape
+        assert spk.dtype == mem.dtype == now.dtype
+    alone = make_neuron(init_hidden=True)(now)
+    assert_close(alone, spk)
+
+
+def _it_is_at_rest_until_driven(make_neuron, shape) -> None:
+    neuron = make_neuron()
+    for _ in range(20):
+        spk, mem = neuron(torch.zeros(shape))
+        assert not spk.any()
+        assert mem.abs().max() < 1e-6
+
+
+def _hidden_and_explicit_states_agree(make_neuron, shape) -> None:
+    hidden, explicit = make_neuron(init_hidden=True), make_neuron()
+    mem, spk = torch.zeros(shape), torch.zeros(shape)
+    for now in driven(shape):
+        hidden(now)
+        state = (spk, mem) if hasattr(explicit, "recurrent") else (mem,)
+        spk, mem = explicit(now, *state)
+        assert_close(mem, hidden.mem, **EXACT)
+
+
+def _a_reset_neuron_is_a_fresh_one(make_neuron, shape) -> None:
+    neuron, current = make_neuron(init_hidden=True), driven(shape)
+    first = _looped(neuron, current)
+    neuron.reset_mem()
+    assert_close(_looped(neuron, current), first, **EXACT)
+
+
+def _its_sequence_is_its_loop(make_neuron, shape) -> None:
+    current = driven(shape)
+    _, mem = make_neuron().sequence(current)
+    assert_close(mem.detach(), _looped(make_neuron(), current), **EXACT)
+
+
+def _it_survives_every_kind_of_copy(make_neuron, shape) -> None:
+    neuron, current = make_neuron(init_hidden=True), driven(shape)
+    _looped(neuron, current)
+    copies = [copy.deepcopy(neuron), pickle.loads(pickle.dumps(neuron))]
+    expected = _looped(neuron, current)
+    for twin in copies:
+        assert_close(_looped(twin, current), expected, **EXACT)
+    loaded = make_neuron(init_hidden=True)
+    loaded.load_state_dict(neuron.state_dict())
+    neuron.reset_mem()
+    assert_close(_looped(loaded, current), _looped(neuron, current), **EXACT)
+
+
+def _its_gradient_is_exact(make_neuron, shape) -> None:
+    neuron = make_neuron().double()
+
+    def two_steps(current: Tensor) -> Tensor:
+        neuron.reset_mem()
+        neuron(current)
+        return torch.stack(neuron(current))
+
+    current = driven(shape)[0].double().requires_grad_()
+    assert gradcheck(two_steps, current, fast_mode=True)
+
+
+def _snntorch_knows_it_and_does_not_keep_it(make_neuron) -> None:
+    neuron = make_neuron()
+    listed = [other for other in snn.SpikingNeuron.instances if other is not None]
+    assert sum(other == neuron for other in listed) == 1
+    del listed
+    gone = weakref.ref(neuron)
+    del neuron
+    gc.collect()
+    assert gone() is None

@@ -22,11 +22,11 @@ def data_root():
 
 @pytest.fixture(scope="session")
 def mnist_batch(data_root):
-    """The first 64 training images (64, 1, 28, 28) in [0, 1] and their labels."""
+    """The first 16 training images (16, 1, 28, 28) in [0, 1] and their labels."""
 
     def read(name, offset):
         with gzip.open(data_root / "mnist" / name) as file:
             return torch.from_numpy(np.frombuffer(file.read(), np.uint8, offset=offset).copy())
 
-    images = read("train-images-idx3-ubyte.gz", 16)[: 64 * 784].reshape(64, 1, 28, 28).float()
-    return images / 255, read("train-labels-idx1-ubyte.gz", 8)[:64].long()
+    images = read("train-images-idx3-ubyte.gz", 16)[: 16 * 784].reshape(16, 1, 28, 28).float()
+    return images / 255, read("train-labels-idx1-ubyte.gz", 8)[:16].long()

@@ -6,9 +6,36 @@ import math
 import pytest
 import snntorch as snn
 import torch
+from conformance import check_neuron
 
 import snntorch_memristive as snnm
 from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
+
+KINDS = {
+    "MIF": (snnm.MIF, {}, (2, 5)),
+    "MIF of one neuron": (snnm.MIF, {"beta": 0.5, "threshold": 2.0}, (3,)),
+    "MIF behind a filter": (snnm.MIF, {"circuit": AlphaMIFCircuit(tau_alpha=2e-6)}, (2, 5)),
+    "MIF, exponential": (snnm.MIF, {"solver": "exponential", "substeps": 1}, (2, 5)),
+    "MIF, memristors held": (snnm.MIF, {"reset_mechanism": "none"}, (2, 5)),
+    "RMIF, dense": (snnm.RMIF, {"linear_features": 5}, (2, 5)),
+    "RMIF, convolution": (snnm.RMIF, {"conv2d_channels": 2, "kernel_size": 3}, (1, 2, 4, 4)),
+    "RMIF, one to one": (snnm.RMIF, {"all_to_all": False, "V": 0.5}, (2, 5)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_neuron_keeps_the_contract(kind):
+    neuron, settings, shape = KINDS[kind]
+
+    def make(**flags):
+        torch.manual_seed(0)
+        made = neuron(**settings, **flags)
+        for bias in (p for name, p in made.named_parameters() if name.endswith("bias")):
+            torch.nn.init.zeros_(bias)  # a recurrent bias would drive the neuron at rest
+        return made
+
+    check_neuron(make, shape)
+
 
 RANKS = [(), (5,), (2, 5), (2, 3, 5), (2, 3, 5, 4)]
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]

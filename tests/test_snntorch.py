@@ -23,16 +23,16 @@ def _seeded():
     torch.manual_seed(0)
 
 
-def network(recurrent=False):
-    def neuron(**flags):
+def network(recurrent=False, spike="voltage"):
+    """Two layers; the last sends ``spike``, by default what a loss on its spikes can train."""
+
+    def neuron(features, **flags):
         if recurrent:
-            features = 3 if flags else 16
             return snnm.RMIF(0.8, linear_features=features, init_hidden=True, **flags)
         return snnm.MIF(0.8, init_hidden=True, **flags)
 
-    return nn.Sequential(
-        snnm.RRAMLinear(8, 16), neuron(), snnm.RRAMLinear(16, 3), neuron(output=True)
-    )
+    last = neuron(3, output=True, spike=spike)
+    return nn.Sequential(snnm.RRAMLinear(8, 16), neuron(16), snnm.RRAMLinear(16, 3), last)
 
 
 def loader(n=96):
@@ -99,6 +99,18 @@ def test_functional_losses_train_and_accuracy_follows(loss):
     assert SF.accuracy_rate(mem if on_membrane else spk, labels) > 0.9
 
 
+def test_a_rate_loss_trains_a_binary_output_layer():
+    net, data = network(spike="binary"), loader()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for _ in range(20):
+        for x, labels in data:
+            value = SF.ce_rate_loss()(record(net, x)[0], labels)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+    assert SF.accuracy_rate(record(net, x)[0], labels) > 0.9
+
+
 @pytest.mark.parametrize("loss", [SF.mse_temporal_loss(), SF.ce_temporal_loss()], ids=str)
 def test_temporal_losses_read_exact_times_from_the_binary_output(loss):
     net = snnm.convert(
@@ -115,7 +127,7 @@ def test_temporal_losses_read_exact_times_from_the_binary_output(loss):
 
 
 def test_rate_sparsity_is_a_sum_of_spikes_that_are_never_negative():
-    spk, _ = record(network(), next(iter(loader()))[0])
+    spk, _ = record(network(spike="rectified"), next(iter(loader()))[0])
     assert SF.l1_rate_sparsity(Lambda=1.0)(spk) >= 0
     assert spk.min() >= 0
 

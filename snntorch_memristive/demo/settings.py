@@ -29,7 +29,9 @@ class Settings:
     """Conductance levels of a cell."""
     batch_size: int
     lr: float
-    """Learning rate of Adam."""
+    """Learning rate of Adam in the first epoch."""
+    lr_decay: float
+    """Factor on the learning rate after every epoch."""
     device: str
     threads: int
     """Threads of one torch operation."""
@@ -42,9 +44,9 @@ class Settings:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "digits": {"hidden": [128], "epochs": 25, "lr": 1e-2},
-    "mnist": {"hidden": [256], "epochs": 5, "lr": 1e-3},
-    "fashion-mnist": {"hidden": [512], "epochs": 5, "lr": 1e-3},
+    "digits": {"hidden": [128], "epochs": 20, "lr": 1e-2, "lr_decay": 0.9},
+    "mnist": {"hidden": [256], "epochs": 10, "lr": 2e-3, "lr_decay": 0.7},
+    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 2e-3, "lr_decay": 0.7},
 }
 """Defaults that depend on the images."""
 
@@ -103,7 +105,14 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         default=argparse.SUPPRESS,
         metavar="X",
-        help="learning rate of Adam" + _presets("lr"),
+        help="learning rate of Adam in the first epoch" + _presets("lr"),
+    )
+    add(
+        "--lr-decay",
+        type=_positive,
+        default=argparse.SUPPRESS,
+        metavar="X",
+        help="factor on the learning rate after every epoch" + _presets("lr_decay"),
     )
     add("--device", default="cpu", help="torch device, such as cpu or cuda")
     add(

@@ -27,6 +27,7 @@ class Training:
         self.images = images
         self.device = settings.device
         self.optimizer = torch.optim.Adam(net.parameters(), lr=settings.lr)
+        self.schedule = torch.optim.lr_scheduler.ExponentialLR(self.optimizer, settings.lr_decay)
         # Of its own, so that both networks get the same batches whatever else they draw.
         self.shuffle = torch.Generator().manual_seed(settings.seed)
         self.loader = DataLoader(
@@ -45,6 +46,7 @@ class Training:
         for images, labels in self.loader:
             losses.append(self._train_batch(images.to(self.device), labels.to(self.device)))
             report(losses[-1])
+        self.schedule.step()
         seconds = time.perf_counter() - start
         self.history.append(
             {
@@ -69,6 +71,7 @@ class Training:
         return {
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
             "shuffle": self.shuffle.get_state(),
             "rng": torch.get_rng_state(),
             "history": list(self.history),
@@ -78,6 +81,7 @@ class Training:
         """Go back to where ``state_dict`` was called, torch's random numbers included."""
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
         self.shuffle.set_state(state["shuffle"])
         torch.set_rng_state(state["rng"])
         self.history = list(state["history"])

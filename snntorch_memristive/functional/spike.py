@@ -41,18 +41,14 @@ def voltage(
 
 def binary(
     u: Tensor,  # shape: (*neurons)
-    spike_grad: Callable[[Tensor], Tensor] | None = None,
+    spike_grad: Callable[[Tensor], Tensor],
 ) -> Tensor:  # shape: (*neurons), 0 or 1
     """1 above threshold, else 0, for losses that need exact spike times.
 
     A step has no derivative, so this is the one output whose gradient is a stand-in: that of
-    ``spike_grad`` (a function from :mod:`snntorch.surrogate`, called with ``u - 1``), or else
-    the derivative of :func:`rectified`, straight through the step.
+    ``spike_grad``, a function from :mod:`snntorch.surrogate`, called with ``u - 1``.
     """
-    if spike_grad is not None:
-        return spike_grad(u - 1)
-    analog = rectified(u)
-    return (u > 1).to(u) + analog - analog.detach()
+    return spike_grad(u - 1)
 
 
 SPIKES: dict[str, Callable[..., Tensor]] = {

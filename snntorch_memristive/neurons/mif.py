@@ -53,7 +53,8 @@ class MIF(MemristiveNeuron, snn.Leaky):
             (``beta`` 0.76 for the default circuit) if left out.
         threshold: value of ``mem`` at which memristor 1 switches on; above 0, a number or one
             per neuron. Input and ``mem`` scale with it.
-        spike_grad: used by ``spike="binary"`` alone, the one output that needs a surrogate.
+        spike_grad: used by ``spike="binary"`` alone, the one output that needs a surrogate;
+            snnTorch's default (atan) if left out.
         surrogate_disable: no gradient through ``spike="binary"``.
         init_hidden: keep ``mem`` in the neuron; ``forward`` then takes the input only.
         inhibition: let only the highest membrane of each sample send its spike.
@@ -75,7 +76,9 @@ class MIF(MemristiveNeuron, snn.Leaky):
         solver: "magnus"; "exponential", about a third of its work for 3 to 5 times its error;
             "symmetric"; "euler" (the MEMprop code's, which diverges for strong inputs) or "rk4".
         spike: "rectified" (0 at rest, analog above, 1 from threshold), "voltage" (the membrane
-            itself, as in MEMprop), or "binary".
+            itself, as in MEMprop), or "binary". A neuron that sends nothing for any sample
+            gets no exact gradient, so for a loss on the spikes of the output layer give that
+            layer "voltage" (or "binary"), or put the loss on ``mem``.
         learn_device: names of device and circuit parameters to train, such as ``("tau",)``, or
             a mapping from name to shape, ``{"tau": (256,)}``, to train one per neuron.
 

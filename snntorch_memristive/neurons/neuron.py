@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import torch
-from snntorch import SpikingNeuron
+from snntorch import SpikingNeuron, surrogate
 from torch import Tensor, nn
 
 from ..checks import check_choice
@@ -153,7 +153,10 @@ class MemristiveNeuron(SpikingNeuron):
         return spk.to(input_.dtype), mem
 
     def _spike(self, u: Tensor) -> Tensor:
-        spk = binary(u, self.spike_grad) if self.spike == "binary" else SPIKES[self.spike](u)
+        if self.spike == "binary":  # the one output without a derivative of its own
+            spk = binary(u, self.spike_grad or surrogate.atan())
+        else:
+            spk = SPIKES[self.spike](u)
         if self.inhibition:
             winner = torch.zeros_like(spk).scatter(1, u.argmax(1, keepdim=True), 1.0)
             spk = spk * winner
