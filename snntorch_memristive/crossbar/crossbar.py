@@ -59,7 +59,7 @@ class Crossbar(nn.Module):
         self._written = None
 
     def conductances(self, name: str = "weight") -> Tensor:
-        """Conductances (S) of the cells of ``weight`` or ``bias``, of shape (2, *its shape).
+        """Conductances (S) of the cells of ``weight`` or ``bias``, of shape ``(2, *shape)``.
 
         As programmed: with levels, error, spread and stuck cells, without read noise; at least
         in float32, which the microsiemens of a half-precision layer need.
