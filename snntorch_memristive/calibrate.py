@@ -26,7 +26,8 @@ def calibrate(
     else, the statistics of a BatchNorm say, is left as it was.
 
     Args:
-        net: network with memristive neurons; any with a forward that takes ``batch``.
+        net: network with memristive neurons, which it calls step by step (not by
+            ``sequence``); any with a forward that takes ``batch``.
         batch: representative input.
         num_steps: calls of ``net(batch)`` that make one sequence; leave it out if one call of
             ``net`` runs the whole sequence by itself.

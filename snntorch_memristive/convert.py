@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import snntorch as snn
+import torch
 from torch import Tensor, nn
 
 from .circuits import Circuit, MIFCircuit
@@ -100,7 +101,7 @@ def _flags(neuron: Any, settings: dict[str, Any]) -> dict[str, Any]:
     if settings.get("spike") == "binary":  # snnTorch's default is a closure: not to be pickled
         plain += ("spike_grad",)
     return {name: getattr(neuron, name) for name in plain} | {
-        "beta": neuron.beta.clamp(BETA_MARGIN, 1 - BETA_MARGIN),  # snnTorch clamps at use
+        "beta": _held(neuron.beta),
         "threshold": neuron.threshold,
         "learn_beta": _is_learned(neuron, "beta"),
         "learn_threshold": _is_learned(neuron, "threshold"),
@@ -130,6 +131,12 @@ def _states_with_graph(net: nn.Module) -> Iterator[Tensor]:
         for value in (*module._buffers.values(), *vars(module).values()):
             if isinstance(value, Tensor) and value.grad_fn is not None:
                 yield value
+
+
+def _held(beta: Tensor) -> Tensor:
+    """``beta`` inside (0, 1): snnTorch clamps it where it is used."""
+    dtype = torch.promote_types(beta.dtype, torch.float32)  # 1 - BETA_MARGIN is 1 in float16
+    return beta.detach().to(dtype).clamp(BETA_MARGIN, 1 - BETA_MARGIN)
 
 
 def _is_learned(neuron: nn.Module, name: str) -> bool:

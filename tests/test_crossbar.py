@@ -513,6 +513,11 @@ def test_a_layer_shows_its_device():
     assert "padding=same" in repr(RRAMConv2d(4, 3, 3, padding="same", rram=CHIP))
 
 
+def mapped(layer):
+    """The weights straight through the effects, with their graph."""
+    return from_pair(layer.conductances(), layer.rram, layer.w_max())
+
+
 @pytest.mark.parametrize("rram", [RRAM(levels=8), RRAM(spread=0.3, stuck_on=0.1)], ids=str)
 class TestWritingOnce:
     """The mapping is worked out once per writing, and nobody can tell."""
@@ -522,7 +527,7 @@ class TestWritingOnce:
         before = layer(x)
         layer.weight.data.mul_(-1)
         assert not torch.equal(layer(x), before)
-        assert torch.equal(layer.effective().detach(), layer._mapped("weight").detach())
+        assert torch.equal(layer.effective().detach(), mapped(layer).detach())
 
     def test_two_backward_passes_over_one_writing_add_up(self, rram):
         layer, x = RRAMLinear(6, 4, rram=rram), torch.rand(2, 6)
@@ -537,7 +542,7 @@ class TestWritingOnce:
         with torch.inference_mode():
             layer(torch.rand(2, 6, dtype=torch.float64))  # a first reading without gradients
         (ours,) = torch.autograd.grad((layer.effective() * probe).sum(), layer.weight)
-        (direct,) = torch.autograd.grad((layer._mapped("weight") * probe).sum(), layer.weight)
+        (direct,) = torch.autograd.grad((mapped(layer) * probe).sum(), layer.weight)
         assert torch.allclose(ours, direct)
 
     def test_frozen_weights_that_are_thawed_get_their_gradient(self, rram):
@@ -547,5 +552,17 @@ class TestWritingOnce:
         assert layer.weight.grad is None
         layer.weight.requires_grad_(True)
         layer(x).sum().backward()
-        (direct,) = torch.autograd.grad((layer._mapped("weight") @ x.T).sum(), layer.weight)
+        (direct,) = torch.autograd.grad((mapped(layer) @ x.T).sum(), layer.weight)
         assert torch.allclose(layer.weight.grad, direct, atol=1e-5)
+
+    def test_another_device_programs_another_chip(self, rram):
+        layer, x = RRAMLinear(6, 4, rram=rram), torch.rand(2, 6)
+        layer(x)
+        layer.rram = RRAM(levels=2, spread=0.1)
+        assert torch.equal(layer.effective().detach(), mapped(layer).detach())
+        assert {"spread_weight", "spread_bias"} <= set(layer.state_dict())
+
+    def test_a_parametrized_weight_is_followed(self, rram):
+        layer = nn.utils.parametrizations.weight_norm(RRAMLinear(6, 4, rram=rram))
+        layer(torch.rand(2, 6)).sum().backward()
+        assert all(p.grad is not None for p in layer.parameters())

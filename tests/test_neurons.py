@@ -121,7 +121,7 @@ def test_learned_coordinates_are_physical_values():
     assert neuron.circuit.e2 == pytest.approx(50e-3 - 25e-3, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["nonsense", "c_mem", "source", "m1"])
+@pytest.mark.parametrize("name", ["nonsense", "c_mem", "source", "m1", "phi"])
 def test_a_device_parameter_that_cannot_be_learned_is_named(name):
     with pytest.raises(ValueError, match=f"Expected `learn_device` to name some of.*{name!r}"):
         snnm.MIF(learn_device=(name,))
@@ -292,7 +292,14 @@ REFUSED = {
     "one beta of many": (lambda: snnm.MIF(torch.tensor([0.5, 1.2])), "`beta` in"),
     "threshold of 0": (lambda: snnm.MIF(0.9, threshold=0.0), "`threshold` > 0"),
     "threshold below 0": (lambda: snnm.RMIF(0.9, linear_features=3, threshold=-1.0), "`threshold`"),
-    "solver": (lambda: snnm.MIF(0.9, solver="magic"), "`solver` to be one of 'exponential'"),
+    "threshold infinite": (lambda: snnm.MIF(0.9, threshold=math.inf), "`threshold` > 0 and finite"),
+    "factor below 0": (lambda: snnm.MIF(graded_spikes_factor=-1.0), "`graded_spikes_factor` >= 0"),
+    "circuit of tensors": (
+        lambda: snnm.MIF(circuit=MIFCircuit(e2=torch.tensor([0.04, 0.05]))),
+        "a circuit of numbers",
+    ),
+    "NaN mem": (lambda: snnm.MIF(0.9)(torch.ones(3), torch.full((3,), math.nan)), "finite `mem`"),
+    "solver": (lambda: snnm.MIF(0.9, solver="magic"), "`solver` to be one of 'magnus'"),
     "spike": (lambda: snnm.MIF(0.9, spike="loud"), "`spike` to be one of 'rectified'"),
     "reset": (lambda: snnm.MIF(0.9, reset_mechanism="never"), "`reset_mechanism` to be one of"),
     "substeps": (lambda: snnm.MIF(0.9, substeps=0), "`substeps` to be a whole number >= 1"),
@@ -338,6 +345,16 @@ def test_inhibition_refuses_an_input_without_a_batch():
         neuron = snnm.MIF(0.9, inhibition=True)
     with pytest.raises(ValueError, match="`inhibition`"):
         neuron(torch.ones(3))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_largest_numbers_stay_finite(dtype):
+    largest = torch.finfo(dtype).max
+    neuron = snnm.MIF(0.9)
+    for sign in (1, -1, 1):
+        spk, mem = neuron(torch.full((3,), sign * largest, dtype=dtype))
+        assert torch.isfinite(spk).all()
+        assert torch.isfinite(mem).all()
 
 
 def test_an_empty_batch_passes():

@@ -326,3 +326,52 @@ def test_sequence_refuses_what_it_cannot_run():
         snnm.MIF(0.9).sequence(torch.zeros(0, 3))
     with pytest.raises(TypeError, match="init_hidden"):
         snnm.MIF(0.9, init_hidden=True).sequence(drive(0), torch.zeros(SHAPE))
+
+
+def test_a_sequence_can_be_cut_into_chunks():
+    neuron = snnm.MIF(0.9)
+    whole = neuron.sequence(drive(0))[1]
+    first = neuron.sequence(drive(0)[:5])[1]
+    assert torch.equal(neuron.sequence(drive(0)[5:], first[-1])[1], whole[5:])
+
+
+def test_a_recurrent_neuron_with_a_fresh_membrane_is_fresh():
+    neuron = snnm.RMIF(0.9, linear_features=4)
+    expected = neuron.sequence(drive(0))[1]
+    assert torch.equal(neuron.sequence(drive(0), torch.zeros(SHAPE))[1], expected)
+    neuron.reset_mem()
+    _, mem = neuron(drive(0)[0])
+    neuron(drive(1)[0])
+    assert torch.equal(neuron(drive(0)[0], mem=torch.zeros(SHAPE))[1], mem)
+
+
+def test_a_membrane_made_a_leaf_anew_is_cut_from_the_graph():
+    neuron, mem = snnm.MIF(0.9), torch.zeros(SHAPE)
+    for now in drive(0):
+        _, mem = neuron(now.requires_grad_(), mem)
+        mem.sum().backward()
+        mem = mem.detach().requires_grad_()
+
+
+def test_a_membrane_given_other_data_starts_from_rest():
+    neuron = snnm.MIF(0.9, init_hidden=True)
+    outputs(neuron, drive(0).detach())
+    neuron.mem.data = torch.zeros(SHAPE)
+    assert torch.equal(neuron(drive(1)[0]), snnm.MIF(0.9, init_hidden=True)(drive(1)[0]))
+
+
+def test_a_bad_step_in_a_sequence_moves_no_state():
+    neuron = snnm.MIF(0.9, init_hidden=True)
+    neuron(drive(0)[0])
+    kept, bad = neuron.mem, drive(1)
+    bad[3, 0, 0] = float("nan")
+    with pytest.raises(ValueError, match="finite `input_`"):
+        neuron.sequence(bad)
+    assert neuron.mem is kept
+
+
+def test_vmap_leaves_nothing_behind():
+    neuron = snnm.MIF(0.9)
+    torch.func.vmap(lambda x: neuron(x, torch.zeros(4))[0])(drive(0)[0])
+    snnm.reset(neuron)
+    copy.deepcopy(neuron)

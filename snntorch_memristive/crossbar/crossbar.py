@@ -38,11 +38,17 @@ class Crossbar(nn.Module):
     is and keeps the chip that is there.
     """
 
-    rram: RRAM
+    @property
+    def rram(self) -> RRAM:
+        """The device in the cells. Assigning another one programs a new chip of it."""
+        return self._rram
 
-    def _init_crossbar(self, rram: RRAM) -> None:
-        self.rram = rram
+    @rram.setter
+    def rram(self, rram: RRAM) -> None:
+        self._rram = rram
         for name in self._cells():
+            for effect in EFFECTS:
+                self._buffers.pop(f"{effect}_{name}", None)
             for effect in self._drawn():
                 self.register_buffer(f"{effect}_{name}", None)
         self.program()
@@ -64,7 +70,9 @@ class Crossbar(nn.Module):
         As programmed: with levels, error, spread and stuck cells, without read noise; at least
         in float32, which the microsiemens of a half-precision layer need.
         """
-        cells, w_max = self._cells()[name], self.w_max()
+        return self._programmed(name, self._cells()[name], self.w_max())
+
+    def _programmed(self, name: str, cells: Tensor, w_max: Tensor) -> Tensor:
         dtype = torch.promote_types(cells.dtype, torch.float32)
         draws = {effect: self._buffers.get(f"{effect}_{name}") for effect in EFFECTS}
         draws = {effect: None if d is None else d.to(dtype) for effect, d in draws.items()}
@@ -92,7 +100,7 @@ class Crossbar(nn.Module):
         if cells is None or self.rram.ideal:
             return cells
         if is_traced(cells) or cells.is_meta:
-            return self._mapped(name)
+            return self._mapped(name, cells, self.w_max())
         written = self._write()
         if not (torch.is_grad_enabled() and cells.requires_grad):
             return written.weights[name]
@@ -102,19 +110,19 @@ class Crossbar(nn.Module):
         slope = written.slopes.get(name)
         return written.weights[name] + (moved if slope is None else slope * moved)
 
-    def _mapped(self, name: str) -> Tensor:
-        g = self.conductances(name)
-        return from_pair(g, self.rram, self.w_max()).to(self._cells()[name].dtype)
+    def _mapped(self, name: str, cells: Tensor, w_max: Tensor) -> Tensor:
+        g = self._programmed(name, cells, w_max)
+        return from_pair(g, self.rram, w_max).to(cells.dtype)
 
     def _write(self) -> Written:
         """The mapping of the cells as they are, worked out anew if they have been written."""
         cells, written = self._cells(), self._written
-        if written is None or not self._is_usable(written):
-            self._written = self._work_out()
+        if written is None or written.cells.keys() != cells.keys() or not self._is_usable(written):
+            self._written = self._work_out(cells)
         elif any(not torch.equal(cells[name], old) for name, old in written.cells.items()):
             if self.training and self.rram.programming_error:
                 self._draw("programming")
-            self._written = self._work_out()
+            self._written = self._work_out(cells)
         return self._written
 
     def _is_usable(self, written: Written) -> bool:
@@ -129,13 +137,13 @@ class Crossbar(nn.Module):
             return []
         return [name for name, cells in self._cells().items() if cells.requires_grad]
 
-    def _work_out(self) -> Written:
-        cells = self._cells()
-        mapped = {name: self._mapped(name) for name in cells}
-        slopes = {n: torch.autograd.grad(mapped[n].sum(), cells[n])[0] for n in self._bent()}
+    def _work_out(self, cells: dict[str, Tensor]) -> Written:
+        w_max, bent = self.w_max(), self._bent()
+        copies = {n: c.detach().clone().requires_grad_(n in bent) for n, c in cells.items()}
+        mapped = {name: self._mapped(name, copy, w_max) for name, copy in copies.items()}
+        slopes = {name: torch.autograd.grad(mapped[name].sum(), copies[name])[0] for name in bent}
         weights = {name: tensor.detach() for name, tensor in mapped.items()}
-        copies = {name: tensor.detach().clone() for name, tensor in cells.items()}
-        return Written(copies, weights, slopes, self.w_max())
+        return Written({n: c.detach() for n, c in copies.items()}, weights, slopes, w_max)
 
     def _cells(self) -> dict[str, Tensor]:
         """The trained tensors that live in cells, by name."""

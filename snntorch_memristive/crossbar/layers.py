@@ -38,7 +38,7 @@ class RRAMLinear(Crossbar, nn.Linear):
         rram: RRAM = RRAM(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__(in_features, out_features, bias, device, dtype)
-        self._init_crossbar(rram)
+        self.rram = rram
 
     @classmethod
     def from_linear(cls, linear: nn.Linear, *, rram: RRAM = RRAM()) -> "RRAMLinear":  # noqa: B008
@@ -112,7 +112,7 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
             device,
             dtype,
         )
-        self._init_crossbar(rram)
+        self.rram = rram
 
     @classmethod
     def from_conv2d(cls, conv: nn.Conv2d, *, rram: RRAM = RRAM()) -> "RRAMConv2d":  # noqa: B008
@@ -159,7 +159,7 @@ class RRAMOneToOne(Crossbar):
             self.V = V
         else:
             self.register_buffer("V", V, persistent=False)
-        self._init_crossbar(rram)
+        self.rram = rram
 
     def forward(self, input_: Tensor) -> Tensor:
         """``input_`` (any shape that ``V`` fits) times the weights."""

@@ -16,8 +16,8 @@ from ..tracing import is_traced
 
 def attach(mem: Tensor, states: State) -> None:
     """Let ``states`` travel with ``mem``, a tensor that nobody else holds yet."""
-    mem.memristors = (states, mem.requires_grad)
     storage = _storage(mem)
+    mem.memristors = (states, mem.requires_grad, storage is not None)
     if storage is not None:
         storage.memristors = (states, mem.requires_grad, _version(mem), _layout(mem))
 
@@ -31,7 +31,7 @@ def carried(mem: Tensor) -> State | None:
     if record is None:
         return None
     states, had_grad = record
-    if had_grad and not mem.requires_grad:
+    if had_grad and (mem.is_leaf or not mem.requires_grad):
         return {name: state.detach() for name, state in states.items()}
     return states
 
@@ -40,7 +40,10 @@ def _record(mem: Tensor) -> tuple[State, bool] | None:
     storage = _storage(mem)
     stored = getattr(storage, "memristors", None)
     if stored is None:
-        return getattr(mem, "memristors", None)
+        states, had_grad, has_storage = getattr(mem, "memristors", (None, False, False))
+        # What was returned with a record on its storage has been given other data since.
+        other_data = has_storage and storage is not None
+        return None if states is None or other_data else (states, had_grad)
     states, had_grad, version, layout = stored
     unedited = version == _version(mem) and layout == _layout(mem)
     return (states, had_grad) if unedited else None

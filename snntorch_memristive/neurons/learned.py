@@ -22,20 +22,22 @@ def add_learned(
     """Give ``module`` a parameter for every name: a scalar, or of the shape given beside it.
 
     The parameter is a dimensionless coordinate ``p`` that starts at 0, so that one learning
-    rate suits all: a voltage is its nominal value plus ``p`` times 25 mV, any other quantity
+    rate suits all: a voltage is its nominal value plus ``p`` times 25 mV, a resistance or time
     its nominal value times ``exp(p)``. A name that two devices share is one parameter of both.
 
     Returns the names that are voltages.
 
     Raises:
-        ValueError: if a name is no parameter of the circuit or its devices, or is ``c_mem``,
-            which ``learn_beta`` trains.
+        ValueError: if a name is no voltage, resistance or time of the circuit or its devices.
+            (``learn_beta`` trains ``c_mem``.)
     """
+    if isinstance(names, str):
+        names = (names,)
     shapes = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, ())
     units = _units(circuit)
     for field in fields(circuit):
         units |= _units(getattr(circuit, field.name))
-    known = sorted(set(units) - {"c_mem"})
+    known = sorted(name for name, unit in units.items() if unit in ("s", "V", "Ω"))
     for name, shape in shapes.items():
         if name not in known:
             raise ValueError(

@@ -62,7 +62,8 @@ class MIF(MemristiveNeuron, snn.Leaky):
         learn_threshold: train ``threshold``.
         reset_mechanism: "subtract" and "zero" both mean that the memristors move and repolarise
             the membrane by themselves; "none" holds them at rest, which leaves the leaky
-            integrator ``mem' = beta mem + input``.
+            integrator ``mem' = beta mem + input``. (A huge threshold alone comes within about
+            5 % of it: the memristors creep at any voltage.)
         state_quant: function applied to ``mem`` after every step.
         output: with ``init_hidden``, return ``mem`` too.
         graded_spikes_factor: height of a full spike.
@@ -80,7 +81,9 @@ class MIF(MemristiveNeuron, snn.Leaky):
             gets no exact gradient, so for a loss on the spikes of the output layer give that
             layer "voltage" (or "binary"), or put the loss on ``mem``.
         learn_device: names of device and circuit parameters to train, such as ``("tau",)``, or
-            a mapping from name to shape, ``{"tau": (256,)}``, to train one per neuron.
+            a mapping from name to shape, ``{"tau": (256,)}``, to train one per neuron. ``mem``
+            stays measured from the rest of the circuit as built: where a trained parameter other
+            than a time constant moves that rest, ``mem`` at rest is no longer exactly 0.
 
     Shapes:
         - **input_**: any, from 0-d to ``(batch, channels, height, width)`` and beyond;
@@ -120,7 +123,9 @@ class MIF(MemristiveNeuron, snn.Leaky):
         spike: str = "rectified",
         learn_device: Iterable[str] | Mapping[str, tuple[int, ...]] = (),
     ) -> None:
-        check_settings(threshold, dt, substeps, solver, spike, reset_mechanism)
+        check_settings(
+            threshold, dt, substeps, solver, spike, reset_mechanism, graded_spikes_factor
+        )
         beta = beta_or_default(beta, circuit, dt)
         super().__init__(
             beta,
@@ -149,6 +154,7 @@ class MIF(MemristiveNeuron, snn.Leaky):
     def _forward_step(self, input_: Tensor, mem: Tensor | None = None) -> tuple[Tensor, Tensor]:
         self._check_input(input_)
         previous = self._previous(mem, input_)
-        spk, self.mem = self._advance(input_, previous)
+        spk, mem = self._advance(input_, previous)
+        self._keep(mem=mem)
         self._listen(spk, fresh=carried(previous) is None)
-        return spk, self.mem
+        return spk, mem

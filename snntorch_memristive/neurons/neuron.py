@@ -13,13 +13,19 @@ from ..checks import check_choice
 from ..circuits import Circuit
 from ..functional import SPIKES, binary, check_integration, step
 from ..relaxation import State
-from ..tracing import is_traced
+from ..tracing import is_traced, is_wrapped
 from .carry import attach, carried
 from .learned import PREFIX, add_learned, with_learned
 from .listing import list_weakly
 
 BETA_MARGIN = 1e-6
 """A learned ``beta`` is held this far inside (0, 1): a capacitor is neither zero nor infinite."""
+
+LARGEST_INPUT = 1e30
+"""Beyond this the current would leave the numbers of float32."""
+
+SILENT_STEPS = 3
+"""Steps without a spike after which a layer may be called silent."""
 
 THRESHOLD_MARGIN = 1e-6
 """A learned ``threshold`` is held above this."""
@@ -60,6 +66,11 @@ class MemristiveNeuron(SpikingNeuron):
     ) -> None:
         """Finish a constructor, once the snnTorch class has run its own."""
         rest = circuit.rest()
+        if any(isinstance(value, Tensor) for value in rest.values()):
+            raise ValueError(
+                "Expected a circuit of numbers, but some of its values are tensors; "
+                "`learn_device` with a shape gives every neuron a value of its own."
+            )
         self.dt = dt
         self.substeps = substeps
         self.solver = solver
@@ -134,7 +145,7 @@ class MemristiveNeuron(SpikingNeuron):
         state = step(
             self._circuit(dtype),
             self._state(mem, dtype),
-            self.amperes(input_.to(dtype)),
+            self.amperes(input_.to(dtype).clamp(-LARGEST_INPUT, LARGEST_INPUT)),
             self.dt,
             self.substeps,
             self.solver,
@@ -148,7 +159,8 @@ class MemristiveNeuron(SpikingNeuron):
         memristors = {name: state[name] for name in self._nominal.states if name != "v"}
         if input_.dtype != dtype:
             memristors["mem"] = mem
-        mem = mem.to(input_.dtype)
+            largest = torch.finfo(input_.dtype).max
+            mem = mem.clamp(-largest, largest).to(input_.dtype)
         attach(mem, memristors)
         return spk.to(input_.dtype), mem
 
@@ -175,6 +187,8 @@ class MemristiveNeuron(SpikingNeuron):
                     stacklevel=3,
                 )
             return torch.zeros_like(input_)
+        if handed and carried(mem) is None:
+            self._check_finite("mem", mem)
         # No .to() without need: to torch.compile its result is another tensor, without states.
         return mem if mem.device == input_.device else mem.to(input_.device)
 
@@ -185,8 +199,8 @@ class MemristiveNeuron(SpikingNeuron):
     ) -> tuple[Tensor, Tensor]:  # shapes: (time, *neurons)
         """``spk`` and ``mem`` at every step of ``input_``; the same as calling step by step.
 
-        Starts from ``mem``, from the hidden state if ``init_hidden``, or else from rest. The
-        last membrane, with the memristor states, stays in ``self.mem``.
+        Starts from ``mem``, from the hidden state if ``init_hidden``, or else from rest. To go
+        on later, hand in ``mem[-1]`` of what was returned.
 
         Raises:
             TypeError: if ``mem`` is given to a neuron with ``init_hidden=True``.
@@ -197,13 +211,24 @@ class MemristiveNeuron(SpikingNeuron):
             raise ValueError(
                 f"Expected `input_` of shape (time, ...), but got {tuple(input_.shape)}."
             )
+        for current in input_:  # before any state has moved
+            self._check_input(current)
+        if not self.init_hidden:
+            self.reset_mem()
         if mem is not None:
             self.mem = mem
-        elif not self.init_hidden:
-            self.reset_mem()
         steps = [self._forward_step(current) for current in input_]
-        spk, mem = (torch.stack(record) for record in zip(*steps, strict=True))
-        return spk, mem
+        spk, mem_rec = (torch.stack(record) for record in zip(*steps, strict=True))
+        states = carried(self.mem)
+        if states is not None and not is_traced(mem_rec):
+            attach(mem_rec[-1], states)  # so that one can go on from it
+        return spk, mem_rec
+
+    def _keep(self, **state: Tensor) -> None:
+        """Remember the last state, unless it must not outlive the call (``torch.func``)."""
+        for name, tensor in state.items():
+            if self.init_hidden or not is_wrapped(tensor):
+                setattr(self, name, tensor)
 
     def _returned(self, spk: Tensor, mem: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return spk if self.init_hidden and not self.output else (spk, mem)
@@ -227,8 +252,12 @@ class MemristiveNeuron(SpikingNeuron):
         for name, parameter in self._parameters.items():
             if name.startswith(PREFIX):
                 self._check_fits(name, parameter, input_)
-        if _is_readable(input_) and not bool(torch.isfinite(input_).all()):
-            raise ValueError("Expected a finite `input_`, but it contains NaN or infinity.")
+        self._check_finite("input_", input_)
+
+    @staticmethod
+    def _check_finite(name: str, tensor: Tensor) -> None:
+        if _is_readable(tensor) and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"Expected a finite `{name}`, but it contains NaN or infinity.")
 
     @staticmethod
     def _check_fits(name: str, value: Tensor, input_: Tensor) -> None:
@@ -242,7 +271,7 @@ class MemristiveNeuron(SpikingNeuron):
     def _listen(self, spk: Tensor, fresh: bool) -> None:
         if self._heard or not (self.training and torch.is_grad_enabled() and _is_readable(spk)):
             return
-        if fresh and self._silent_steps and not self._warned:
+        if fresh and self._silent_steps >= SILENT_STEPS and not self._warned:
             self._warned = True
             warnings.warn(
                 f"A {type(self).__name__} layer of shape {tuple(spk.shape)} sent nothing over "
@@ -310,14 +339,15 @@ class MemristiveNeuron(SpikingNeuron):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        # A checkpoint of the digital neuron has no driver gain.
-        state_dict.setdefault(f"{prefix}gain", self.gain)
+        # A checkpoint of the digital neuron has neither a driver gain nor learned devices.
+        for name in ("gain", *(n for n in self._parameters if n.startswith(PREFIX))):
+            state_dict.setdefault(prefix + name, getattr(self, name))
         for name in ("beta", "threshold", "graded_spikes_factor"):
             own, loaded = getattr(self, name), state_dict.get(prefix + name)
             if loaded is None or loaded.shape == own.shape:
                 continue
             if loaded.numel() == 1:
-                state_dict[prefix + name] = loaded.reshape(()).expand(own.shape)
+                state_dict[prefix + name] = loaded.reshape(()).repeat(own.shape)
             elif own.numel() == 1:
                 own.data = own.data.reshape(()).repeat(loaded.shape)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
@@ -334,14 +364,26 @@ class MemristiveNeuron(SpikingNeuron):
 
 
 def check_settings(
-    threshold: Any, dt: float, substeps: int, solver: str, spike: str, reset_mechanism: str
+    threshold: Any,
+    dt: float,
+    substeps: int,
+    solver: str,
+    spike: str,
+    reset_mechanism: str,
+    graded_spikes_factor: Any = 1.0,
 ) -> None:
     """Raise ValueError if a setting is impossible, before anything has been built."""
     check_integration(dt, substeps, solver)
     check_choice("spike", spike, SPIKES)
     check_choice("reset_mechanism", reset_mechanism, SpikingNeuron.reset_dict)
-    if not bool((as_float_tensor(threshold) > 0).all()):
-        raise ValueError(f"Expected `threshold` > 0, but got {threshold}.")
+    threshold = as_float_tensor(threshold)
+    if not bool(((threshold > 0) & threshold.isfinite()).all()):
+        raise ValueError(f"Expected `threshold` > 0 and finite, but got {threshold.tolist()}.")
+    factor = as_float_tensor(graded_spikes_factor)
+    if not bool(((factor >= 0) & factor.isfinite()).all()):
+        raise ValueError(
+            f"Expected `graded_spikes_factor` >= 0 and finite, but got {factor.tolist()}."
+        )
 
 
 def beta_or_default(beta: Any, circuit: Circuit, dt: float) -> Tensor:

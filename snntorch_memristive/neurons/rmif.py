@@ -122,13 +122,16 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
     ) -> tuple[Tensor, Tensor]:
         self._check_input(input_)
         previous = self._previous(mem, input_)
-        spk = self.spk if spk is None else spk
+        if spk is None:  # a membrane of the caller's making is a fresh neuron
+            fresh = mem is not None and carried(mem) is None
+            spk = torch.zeros_like(input_) if fresh else self.spk
         if spk.shape != input_.shape:
             spk = torch.zeros_like(input_)
         drive = input_ + self.recurrent(spk.to(input_))
-        self.spk, self.mem = self._advance(drive, previous)
-        self._listen(self.spk, fresh=carried(previous) is None)
-        return self.spk, self.mem
+        spk, mem = self._advance(drive, previous)
+        self._keep(spk=spk, mem=mem)
+        self._listen(spk, fresh=carried(previous) is None)
+        return spk, mem
 
     def _init_mem(self) -> None:
         super()._init_mem()
