@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .network import Net
-from .training import TEST_BATCH, sum_losses
+from .training import TEST_BATCH, membrane_loss
 
 
 class Layer(NamedTuple):
@@ -68,7 +68,7 @@ def _listening(net: Net, hook: Callable[..., Any]) -> Iterator[None]:
 def _largest_gradients(net: Net, images: Tensor, labels: Tensor) -> list[float]:
     net.zero_grad()
     _, mem_rec = net(images)
-    sum_losses(mem_rec, labels.to(mem_rec.device)).backward()
+    membrane_loss(mem_rec, labels.to(mem_rec.device)).backward()
     gradients = [float(layer.weight.grad.abs().max()) for layer in net.layers]
     net.zero_grad()
     return gradients

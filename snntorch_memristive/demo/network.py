@@ -11,6 +11,9 @@ from ..crossbar import RRAMLinear
 from ..devices import RRAM
 from ..neurons import MIF
 
+BETA = 0.5
+"""Decay of the membranes per step, in both networks."""
+
 
 class Net(nn.Module):
     """Fully connected spiking classifier: layer, neuron, layer, neuron, ...
@@ -60,7 +63,7 @@ def memristive(sizes: Sequence[int], num_steps: int, levels: int) -> Net:
     return Net(
         sizes,
         make_layer=lambda inputs, outputs: RRAMLinear(inputs, outputs, rram=rram),
-        make_neuron=lambda: MIF(solver="exponential"),
+        make_neuron=lambda: MIF(BETA, solver="exponential"),
         num_steps=num_steps,
     )
 
@@ -70,6 +73,6 @@ def digital(sizes: Sequence[int], num_steps: int) -> Net:
     return Net(
         sizes,
         make_layer=nn.Linear,
-        make_neuron=lambda: snn.Leaky(beta=MIF().beta),
+        make_neuron=lambda: snn.Leaky(BETA),
         num_steps=num_steps,
     )

@@ -29,7 +29,7 @@ class Settings:
     """Conductance levels of a cell."""
     batch_size: int
     lr: float
-    """Learning rate of Adam in the first epoch."""
+    """Learning rate of AdamW in the first epoch."""
     lr_decay: float
     """Factor on the learning rate after every epoch."""
     device: str
@@ -45,8 +45,8 @@ class Settings:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "digits": {"hidden": [128], "epochs": 20, "lr": 1e-2, "lr_decay": 0.9},
-    "mnist": {"hidden": [256], "epochs": 10, "lr": 2e-3, "lr_decay": 0.7},
-    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 2e-3, "lr_decay": 0.7},
+    "mnist": {"hidden": [256], "epochs": 10, "lr": 3e-3, "lr_decay": 0.7},
+    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 3e-3, "lr_decay": 0.7},
 }
 """Defaults that depend on the images."""
 
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         default=argparse.SUPPRESS,
         metavar="X",
-        help="learning rate of Adam in the first epoch" + _presets("lr"),
+        help="learning rate of AdamW in the first epoch" + _presets("lr"),
     )
     add(
         "--lr-decay",

@@ -15,6 +15,9 @@ from .settings import Settings
 
 TEST_BATCH = 1000
 
+WEIGHT_DECAY = 0.1
+"""Of AdamW, for both networks; it also keeps single weights from coarsening the levels of all."""
+
 
 class Training:
     """A network on its way: what a checkpoint has to hold, and how to go on."""
@@ -26,7 +29,9 @@ class Training:
         self.net = net.to(settings.device)
         self.images = images
         self.device = settings.device
-        self.optimizer = torch.optim.Adam(net.parameters(), lr=settings.lr)
+        self.optimizer = torch.optim.AdamW(
+            net.parameters(), lr=settings.lr, weight_decay=WEIGHT_DECAY
+        )
         self.schedule = torch.optim.lr_scheduler.ExponentialLR(self.optimizer, settings.lr_decay)
         # Of its own, so that both networks get the same batches whatever else they draw.
         self.shuffle = torch.Generator().manual_seed(settings.seed)
@@ -60,7 +65,7 @@ class Training:
 
     def _train_batch(self, images: Tensor, labels: Tensor) -> float:
         _, mem_rec = self.net(images)
-        loss = sum_losses(mem_rec, labels)
+        loss = membrane_loss(mem_rec, labels)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -87,12 +92,12 @@ class Training:
         self.history = list(state["history"])
 
 
-def sum_losses(
+def membrane_loss(
     mem_rec: Tensor,  # shape: (time, batch, classes)
     labels: Tensor,  # shape: (batch,)
 ) -> Tensor:  # shape: ()
-    """Cross-entropy of the output membranes, summed over the time steps."""
-    return torch.stack([functional.cross_entropy(mem, labels) for mem in mem_rec]).sum()
+    """Cross-entropy of the output membranes, averaged over the time steps."""
+    return functional.cross_entropy(mem_rec.mean(0), labels)
 
 
 @torch.no_grad()
