@@ -91,5 +91,8 @@ def integrate(
 
 def rest_state(circuit: Circuit, like: Tensor) -> State:
     """``circuit`` at rest, every state of the shape, dtype and device of ``like``."""
-    rest = {name: torch.as_tensor(value).to(like) for name, value in circuit.rest().items()}
+    rest = {
+        name: torch.as_tensor(value, dtype=like.dtype, device=like.device)
+        for name, value in circuit.rest().items()
+    }
     return {name: value.expand_as(like).clone() for name, value in rest.items()}
