@@ -9,7 +9,7 @@ from torch import nn
 
 import snntorch_memristive as snnm
 
-NUM_STEPS = 6
+NUM_STEPS = 3
 
 
 class Net(nn.Module):
