@@ -57,7 +57,7 @@ def memristive(sizes: Sequence[int], num_steps: int, levels: int) -> Net:
     """Crossbars of cells with ``levels`` conductance levels, and memristive neurons.
 
     The neurons use the "exponential" solver: for an input that is held, as an image is here, it
-    errs by about 0.1 % of the voltage range, as the default does, for a third of the work.
+    errs by about 0.1 % of the voltage range, as the default does, in about 40 % of the time.
     """
     rram = RRAM(levels=levels)
     return Net(
