@@ -8,6 +8,7 @@ reproduces the MEMprop code and diverges when a step is longer than two time con
 :data:`RK4` is a reference for small steps.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +33,9 @@ class Solver:
 
 def relax(state: Tensor, relaxation: Relaxation, dt: Value) -> Tensor:
     """``state`` after ``dt`` seconds if its drive and decay stay as they are (exact)."""
-    exponent = torch.as_tensor(relaxation.decay * -dt, dtype=state.dtype, device=state.device)
-    return state + (state - relaxation.target) * torch.expm1(exponent)
+    exponent = relaxation.decay * -dt
+    fading = math.expm1(exponent) if isinstance(exponent, float) else torch.expm1(exponent)
+    return state + (state - relaxation.target) * fading
 
 
 def _sweep(equations: Sequence[Equation], state: State, input_: Tensor, dt: float) -> State:

@@ -81,7 +81,7 @@ def test_the_gradient_passes_through_the_memristors_while_nothing_is_detached():
 
 def test_euler_keeps_the_graph_of_a_memristor_that_learns_before_the_membrane_does():
     # Forward Euler moves x from the old v: after one step x depends on tau and mem does not.
-    neuron = snnm.MIF(0.9, solver="euler", substeps=1, learn_device=("tau",))
+    neuron = snnm.MIF(0.9, solver="euler", substeps=1, learn_device=("tau",), engine="eager")
     _, mem = neuron(torch.ones(2), torch.zeros(2))
     assert not mem.requires_grad
     _, mem = neuron(torch.ones(2), mem)

@@ -1,7 +1,7 @@
 """Parameters of devices and circuits that are trained with the weights."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
 import torch
@@ -18,14 +18,14 @@ VOLTAGE_SCALE = 25e-3
 
 def add_learned(
     module: nn.Module, circuit: Circuit, names: Iterable[str] | Mapping[str, tuple[int, ...]]
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give ``module`` a parameter for every name: a scalar, or of the shape given beside it.
 
     The parameter is a dimensionless coordinate ``p`` that starts at 0, so that one learning
     rate suits all: a voltage is its nominal value plus ``p`` times 25 mV, a resistance or time
     its nominal value times ``exp(p)``. A name that two devices share is one parameter of both.
 
-    Returns the names that are voltages.
+    Returns the names of the voltages, and the others.
 
     Raises:
         ValueError: if a name is no voltage, resistance or time of the circuit or its devices.
@@ -44,31 +44,13 @@ def add_learned(
                 f"Expected `learn_device` to name some of {', '.join(known)}, but got {name!r}."
             )
         module.register_parameter(PREFIX + name, nn.Parameter(torch.zeros(shape)))
-    return tuple(name for name in shapes if units[name] == "V")
+    voltages = tuple(name for name in shapes if units[name] == "V")
+    return voltages, tuple(name for name in shapes if name not in voltages)
 
 
-def with_learned(
-    circuit: Circuit, learned: Mapping[str, Tensor], voltages: tuple[str, ...]
-) -> Circuit:
-    """``circuit`` with the values that the coordinates in ``learned`` (by name) stand for."""
-    if not learned:
-        return circuit
-    changes = _values(circuit, learned, voltages)
-    for name in circuit.__dataclass_fields__:
-        part = getattr(circuit, name)
-        if is_dataclass(part):
-            changes[name] = replace(part, **_values(part, learned, voltages))
-    return replace(circuit, **changes)
-
-
-def _values(part: Any, learned: Mapping[str, Tensor], voltages: tuple[str, ...]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, p in learned.items():
-        if name in part.__dataclass_fields__:
-            nominal = getattr(part, name)
-            is_voltage = name in voltages
-            values[name] = nominal + p * VOLTAGE_SCALE if is_voltage else nominal * p.exp()
-    return values
+def changes(learned: Mapping[str, Tensor], voltages: Iterable[str]) -> dict[str, Tensor]:
+    """What the coordinates in ``learned`` (by name) stand for: a shift in V, or a factor."""
+    return {name: p * VOLTAGE_SCALE if name in voltages else p.exp() for name, p in learned.items()}
 
 
 def _units(part: Any) -> dict[str, str]:

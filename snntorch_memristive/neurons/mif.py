@@ -84,6 +84,9 @@ class MIF(MemristiveNeuron, snn.Leaky):
             a mapping from name to shape, ``{"tau": (256,)}``, to train one per neuron. ``mem``
             stays measured from the rest of the circuit as built: where a trained parameter other
             than a time constant moves that rest, ``mem`` at rest is no longer exactly 0.
+        engine: "auto" runs on compiled kernels wherever there are any and on torch's operations
+            elsewhere, and ``engine_used`` says on which; "eager" always takes the latter. Both
+            give the same values and gradients, to rounding.
 
     Shapes:
         - **input_**: any, from 0-d to ``(batch, channels, height, width)`` and beyond;
@@ -122,6 +125,7 @@ class MIF(MemristiveNeuron, snn.Leaky):
         solver: str = "magnus",
         spike: str = "rectified",
         learn_device: Iterable[str] | Mapping[str, tuple[int, ...]] = (),
+        engine: str = "auto",
     ) -> None:
         check_settings(
             threshold, dt, substeps, solver, spike, reset_mechanism, graded_spikes_factor
@@ -144,7 +148,7 @@ class MIF(MemristiveNeuron, snn.Leaky):
             reset_delay,
         )
         list_weakly(self)
-        self._init_circuit(circuit, dt, substeps, solver, spike, learn_device, spike_grad)
+        self._init_circuit(circuit, dt, substeps, solver, spike, learn_device, spike_grad, engine)
 
     def forward(self, input_: Tensor, mem: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """One time step; see the class for shapes and errors."""

@@ -11,18 +11,19 @@ from torch import Tensor, nn
 
 from ..checks import check_choice
 from ..circuits import Circuit
-from ..functional import SPIKES, binary, check_integration, step
+from ..engine import choose_engine
+from ..functional import SPIKES, Dynamics, binary, check_integration
 from ..relaxation import State
 from ..tracing import is_traced, is_wrapped
 from .carry import attach, carried
-from .learned import PREFIX, add_learned, with_learned
+from .learned import PREFIX, add_learned, changes
 from .listing import list_weakly
 
 BETA_MARGIN = 1e-6
 """A learned ``beta`` is held this far inside (0, 1): a capacitor is neither zero nor infinite."""
 
-LARGEST_INPUT = 1e30
-"""Beyond this the current would leave the numbers of float32."""
+ENGINES = ("auto", "eager")
+"""What a neuron's ``engine=`` takes."""
 
 SILENT_STEPS = 3
 """Steps without a spike after which a layer may be called silent."""
@@ -51,6 +52,8 @@ class MemristiveNeuron(SpikingNeuron):
     so that, as long as the memristors have not moved, ``mem' = beta mem + input`` exactly.
     """
 
+    _is_recurrent = False
+
     gain: Tensor
     """Gain of the input driver, a buffer; 1 until ``calibrate`` sets it."""
 
@@ -63,26 +66,27 @@ class MemristiveNeuron(SpikingNeuron):
         spike: str,
         learn_device: Iterable[str] | Mapping[str, tuple[int, ...]],
         spike_grad: Callable[[Tensor], Tensor] | None,
+        engine: str,
     ) -> None:
         """Finish a constructor, once the snnTorch class has run its own."""
-        rest = circuit.rest()
-        if any(isinstance(value, Tensor) for value in rest.values()):
+        if any(isinstance(value, Tensor) for value in circuit.rest().values()):
             raise ValueError(
                 "Expected a circuit of numbers, but some of its values are tensors; "
                 "`learn_device` with a shape gives every neuron a value of its own."
             )
+        check_choice("engine", engine, ENGINES)
+        voltages, factors = add_learned(self, circuit, learn_device)
         self.dt = dt
         self.substeps = substeps
         self.solver = solver
         self.spike = spike
-        self._nominal = circuit
-        self._rest = rest
+        self.engine = engine
+        self.engine_used = None
+        self._built = Dynamics(circuit, dt, substeps, solver, spike, False, voltages, factors)
         self._g_rest = circuit.leak() * circuit.c_mem
-        self._dv = circuit.v_threshold - rest["v"]
         self._heard = self._warned = False
         self._silent_steps = 0
         self.register_buffer("gain", torch.ones(()))
-        self._learned_voltages = add_learned(self, circuit, learn_device)
         # snnTorch's own defaults here are a closure, which cannot be pickled, and a method
         # bound to this object, which DataParallel and deepcopy would bind to the wrong one.
         self.spike_grad = self._surrogate_bypass if self.surrogate_disable else spike_grad
@@ -93,17 +97,34 @@ class MemristiveNeuron(SpikingNeuron):
     @property
     def circuit(self) -> Circuit:
         """The circuit as it is now, with learned values: a frozen dataclass in SI units."""
-        return _as_numbers(self._circuit(self.beta.dtype))
+        return _as_numbers(self._dynamics.circuit_with(self._coefficients(self.beta.dtype)))
 
-    def _circuit(self, dtype: torch.dtype) -> Circuit:
+    @property
+    def _dynamics(self) -> Dynamics:
+        held = self._reset_mechanism == "none"
+        now = (self.dt, self.substeps, self.solver, self.spike, held)
+        built = self._built
+        if now != (built.dt, built.substeps, built.solver, built.spike, built.hold_memristors):
+            names = ("dt", "substeps", "solver", "spike", "hold_memristors")
+            self._built = replace(built, **dict(zip(names, now, strict=True)))
+        return self._built
+
+    def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
+        """What may be trained, as the circuit takes it; see Dynamics."""
         learned = {
             name.removeprefix(PREFIX): p.to(dtype)
             for name, p in self._parameters.items()
             if name.startswith(PREFIX)
         }
-        c_mem = -self._g_rest * self.dt / self._held_beta(dtype).log()
-        circuit = with_learned(self._nominal, learned, self._learned_voltages)
-        return replace(circuit, c_mem=c_mem)
+        beta = self._held_beta(dtype)
+        volts = self._built.dv / self._held_threshold(dtype)
+        return {
+            "amperes": volts * self._g_rest / (1 - beta) * self.gain.to(dtype),
+            "volts": volts,
+            "c_mem": -self._g_rest * self.dt / beta.log(),
+            "height": self.graded_spikes_factor.to(dtype),
+            **changes(learned, self._built.learned_voltages),
+        }
 
     def _held_beta(self, dtype: torch.dtype) -> Tensor:
         return self.beta.to(dtype).clamp(BETA_MARGIN, 1 - BETA_MARGIN)
@@ -114,14 +135,12 @@ class MemristiveNeuron(SpikingNeuron):
     def volts(self, mem: Tensor | float) -> Tensor:
         """Membrane voltage (V) that ``mem`` (any shape, or a number) stands for."""
         mem = torch.as_tensor(mem)
-        return self._rest["v"] + mem * (self._dv / self._held_threshold(mem.dtype))
+        return self._built.rest["v"] + mem * (self._built.dv / self._held_threshold(mem.dtype))
 
     def amperes(self, input_: Tensor | float) -> Tensor:
         """Current (A) into the circuit that ``input_`` (any shape, or a number) stands for."""
         input_ = torch.as_tensor(input_)
-        beta = self._held_beta(input_.dtype)
-        unit = self._dv * self._g_rest / ((1 - beta) * self._held_threshold(input_.dtype))
-        return input_ * (unit * self.gain.to(input_.dtype))
+        return input_ * self._coefficients(input_.dtype)["amperes"]
 
     def states(self, mem: Tensor | None = None) -> State:
         """States of the circuit by name, in SI units, each of the shape of ``mem``.
@@ -129,50 +148,64 @@ class MemristiveNeuron(SpikingNeuron):
         Those that travel with ``mem``, or with the neuron's own last membrane if it is left out.
         """
         mem = self.mem if mem is None else mem
-        return {name: s.to(mem.dtype) for name, s in self._state(mem, mem.dtype).items()}
+        exact, memristors = self._state(mem, mem.dtype)
+        return memristors | {"v": self.volts(exact)}
 
-    def _state(self, mem: Tensor, dtype: torch.dtype) -> State:
+    def _state(self, mem: Tensor, dtype: torch.dtype) -> tuple[Tensor, State]:
+        """The exact membrane and the memristor states that travel with ``mem``."""
         states = {name: state.to(mem.device, dtype) for name, state in (carried(mem) or {}).items()}
         exact = states.pop("mem", mem).to(dtype)
-        rest = {n: torch.full_like(exact, x) for n, x in self._rest.items() if n not in states}
-        return rest | states | {"v": self.volts(exact)}
+        rest = self._built.rest
+        at_rest = {
+            name: torch.full_like(exact, rest[name])
+            for name in self._built.memristors
+            if name not in states
+        }
+        return exact, states | at_rest
 
     # One step
 
     def _advance(self, input_: Tensor, mem: Tensor) -> tuple[Tensor, Tensor]:
-        """``spk, mem`` after one time step; the memristor states travel with ``mem``."""
+        """``spk, mem`` after one time step; the memristor states travel with ``mem``.
+
+        With one dimension more than ``mem``, ``input_`` is a sequence, and ``spk`` and ``mem``
+        are those of every step.
+        """
         dtype = torch.promote_types(input_.dtype, torch.float32)
-        state = step(
-            self._circuit(dtype),
-            self._state(mem, dtype),
-            self.amperes(input_.to(dtype).clamp(-LARGEST_INPUT, LARGEST_INPUT)),
-            self.dt,
-            self.substeps,
-            self.solver,
-            hold_memristors=self._reset_mechanism == "none",
-        )
-        threshold = self._held_threshold(dtype)
-        mem = (state["v"] - self._rest["v"]) * (threshold / self._dv)
-        if self.state_quant:
-            mem = self.state_quant(mem)
-        spk = self._spike(mem / threshold)
-        memristors = {name: state[name] for name in self._nominal.states if name != "v"}
+        exact, memristors = self._state(mem, dtype)
+        mem, spk, memristors = self._integrate(input_.to(dtype), exact, memristors)
+        if self.inhibition:
+            spk = spk * _winners(mem, mem.dim() - exact.dim() + 1)
         if input_.dtype != dtype:
-            memristors["mem"] = mem
+            memristors["mem"] = mem if input_.dim() == exact.dim() else mem[-1]
             largest = torch.finfo(input_.dtype).max
             mem = mem.clamp(-largest, largest).to(input_.dtype)
-        attach(mem, memristors)
+        attach(mem if mem.dim() == exact.dim() else mem[-1], memristors)
         return spk.to(input_.dtype), mem
 
-    def _spike(self, u: Tensor) -> Tensor:
-        if self.spike == "binary":  # the one output without a derivative of its own
-            spk = binary(u, self.spike_grad or surrogate.atan())
+    def _integrate(
+        self, input_: Tensor, mem: Tensor, memristors: State
+    ) -> tuple[Tensor, Tensor, State]:
+        dynamics, coefficients = self._dynamics, self._coefficients(input_.dtype)
+        self.engine_used = self._choose_engine(input_)
+        if self.engine_used == "numba":
+            from ..engine.run import run  # not before it is needed: numba takes a second to import
+
+            mem, spk, memristors = run(dynamics, input_, mem, memristors, coefficients)
         else:
-            spk = SPIKES[self.spike](u)
-        if self.inhibition:
-            winner = torch.zeros_like(spk).scatter(1, u.argmax(1, keepdim=True), 1.0)
-            spk = spk * winner
-        return spk * self.graded_spikes_factor.to(u.dtype)
+            mem, memristors = dynamics.advance(input_, mem, memristors, coefficients)
+            if self.state_quant:
+                mem = self.state_quant(mem)
+            spk = None if self.spike == "binary" else dynamics.send(mem, coefficients)
+        if spk is None:  # the one output without a derivative of its own
+            u = mem * (coefficients["volts"] / dynamics.dv)
+            spk = binary(u, self.spike_grad or surrogate.atan()) * coefficients["height"]
+        return mem, spk, memristors
+
+    def _choose_engine(self, input_: Tensor) -> str:
+        if self.engine == "eager" or self.state_quant:
+            return "eager"
+        return choose_engine(self._dynamics, input_)
 
     def _previous(self, mem: Tensor | None, input_: Tensor) -> Tensor:
         """The membrane to go on from: the one handed in, the last one, or rest."""
@@ -211,17 +244,22 @@ class MemristiveNeuron(SpikingNeuron):
             raise ValueError(
                 f"Expected `input_` of shape (time, ...), but got {tuple(input_.shape)}."
             )
-        for current in input_:  # before any state has moved
-            self._check_input(current)
+        self._check_sequence(input_)
         if not self.init_hidden:
             self.reset_mem()
         if mem is not None:
             self.mem = mem
-        steps = [self._forward_step(current) for current in input_]
-        spk, mem_rec = (torch.stack(record) for record in zip(*steps, strict=True))
-        states = carried(self.mem)
-        if states is not None and not is_traced(mem_rec):
-            attach(mem_rec[-1], states)  # so that one can go on from it
+        if self._is_recurrent or self._choose_engine(input_) == "eager":
+            steps = [self._forward_step(current) for current in input_]
+            spk, mem_rec = (torch.stack(record) for record in zip(*steps, strict=True))
+            states = carried(self.mem)
+            if states is not None and not is_traced(mem_rec):
+                attach(mem_rec[-1], states)  # so that one can go on from it
+            return spk, mem_rec
+        previous = self._previous(None, input_[0])
+        spk, mem_rec = self._advance(input_, previous)
+        self._keep(mem=mem_rec[-1])
+        self._listen(spk, fresh=carried(previous) is None)
         return spk, mem_rec
 
     def _keep(self, **state: Tensor) -> None:
@@ -238,6 +276,11 @@ class MemristiveNeuron(SpikingNeuron):
     def _check_hidden(self, handed: bool) -> None:
         if self.init_hidden and handed:
             raise TypeError("Expected no state as an argument while `init_hidden=True`.")
+
+    def _check_sequence(self, input_: Tensor) -> None:
+        """Every step's input, before any state has moved."""
+        self._check_input(input_[0])
+        self._check_finite("input_", input_)
 
     def _check_input(self, input_: Tensor) -> None:
         if not input_.is_floating_point():
@@ -310,7 +353,7 @@ class MemristiveNeuron(SpikingNeuron):
         own = self.__dict__
         if name in own:
             return own[name]
-        if "_nominal" in own and name in own["_nominal"].states:
+        if "_built" in own and name in own["_built"].circuit.states:
             return self.states()[name]
         return super().__getattr__(name)
 
@@ -360,7 +403,7 @@ class MemristiveNeuron(SpikingNeuron):
 
     def extra_repr(self) -> str:
         """Settings shown when the module is printed."""
-        return f"circuit={type(self._nominal).__name__}, dt={self.dt:g}, spike={self.spike!r}"
+        return f"circuit={type(self._built.circuit).__name__}, dt={self.dt:g}, spike={self.spike!r}"
 
 
 def check_settings(
@@ -400,6 +443,11 @@ def as_float_tensor(value: Any) -> Tensor:
     """``value`` as a floating-point tensor that shares no memory with it."""
     tensor = torch.as_tensor(value).detach().clone()
     return tensor if tensor.is_floating_point() else tensor.float()
+
+
+def _winners(mem: Tensor, dim: int) -> Tensor:
+    """1 where ``mem`` is highest along ``dim``, else 0."""
+    return torch.zeros_like(mem).scatter(dim, mem.argmax(dim, keepdim=True), 1.0)
 
 
 def _is_rest(mem: Tensor) -> bool:

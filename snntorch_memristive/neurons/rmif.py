@@ -28,7 +28,7 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent: as in
             ``snn.RLeaky``.
         rram: the device of the recurrent weights.
-        circuit, dt, substeps, solver, spike, learn_device: as in
+        circuit, dt, substeps, solver, spike, learn_device, engine: as in
             :class:`~snntorch_memristive.MIF`.
 
     Shapes:
@@ -42,6 +42,8 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         TypeError: if the recurrence is described in two ways or none, or a state is handed in
             with ``init_hidden=True``.
     """
+
+    _is_recurrent = True  # an input of its own follows from every step's spikes
 
     def __init__(
         self,
@@ -71,6 +73,7 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         solver: str = "magnus",
         spike: str = "rectified",
         learn_device: Iterable[str] | Mapping[str, tuple[int, ...]] = (),
+        engine: str = "auto",
     ) -> None:
         check_settings(threshold, dt, substeps, solver, spike, reset_mechanism)
         beta = beta_or_default(beta, circuit, dt)
@@ -98,7 +101,7 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         finally:  # RLeaky lists itself before it refuses a recurrence
             list_weakly(self)
         self.adopt_recurrence(self, rram)
-        self._init_circuit(circuit, dt, substeps, solver, spike, learn_device, spike_grad)
+        self._init_circuit(circuit, dt, substeps, solver, spike, learn_device, spike_grad, engine)
 
     def adopt_recurrence(self, neuron: snn.RLeaky, rram: RRAM) -> None:
         """Put the very recurrent weights of ``neuron``, of this one's kind, on a crossbar."""

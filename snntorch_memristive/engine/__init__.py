@@ -1,0 +1,5 @@
+"""Kernels generated from the physics: equal to functional, and fast."""
+
+from .choice import choose_engine
+
+__all__ = ["choose_engine"]

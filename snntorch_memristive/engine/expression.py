@@ -1,0 +1,303 @@
+"""Formulas recorded by calling the package's own torch functions with symbols.
+
+A :class:`Symbol` stands where a tensor would. Arithmetic and torch's functions on it build a
+formula instead of a number, so the equations that the solvers run are also what the kernels are
+made of, and nothing is stated twice.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+Formula = "Symbol | float"
+
+
+class UntraceableError(TypeError):
+    """A function did something to a symbol for which there is no formula."""
+
+
+class Symbol:
+    """One value in a formula: a named input, or an operation on other values."""
+
+    __slots__ = ("args", "op")
+
+    def __init__(self, op: str, *args: Any) -> None:
+        self.op = op
+        self.args = args
+
+    @classmethod
+    def named(cls, name: str) -> "Symbol":
+        """An input called ``name``."""
+        return cls("input", name)
+
+    def __add__(self, other: Any) -> Any:
+        return add(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return sub(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return sub(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return mul(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return mul(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return div(other, self)
+
+    def __pow__(self, exponent: Any) -> Any:
+        if exponent == 0.5:
+            return apply("sqrt", self)
+        if not isinstance(exponent, int) or not 1 <= exponent <= 16:
+            raise UntraceableError(f"Expected a whole power from 1 to 16, but got {exponent!r}.")
+        return self if exponent == 1 else mul(self, self ** (exponent - 1))
+
+    def __neg__(self) -> Any:
+        return mul(-1.0, self)
+
+    def __lt__(self, other: Any) -> Any:
+        return apply("less", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return apply("less", other, self)
+
+    def __le__(self, other: Any) -> Any:
+        return apply("not_greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return apply("not_greater", other, self)
+
+    def __abs__(self) -> Any:
+        return where(self < 0.0, -self, self)
+
+    def __bool__(self) -> bool:
+        raise UntraceableError(
+            "Expected no decision on the value of a state; torch.where makes one."
+        )
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = FUNCTIONS.get(name)
+        if function is None:
+            raise UntraceableError(f"Expected a function that kernels know, but got Tensor.{name}.")
+        return lambda *args, **kwargs: function(self, *args, **kwargs)
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        function = FUNCTIONS.get(getattr(func, "__name__", ""))
+        if function is None:
+            raise UntraceableError(f"Expected a function that kernels know, but got {func}.")
+        return function(*args, **(kwargs or {}))
+
+
+UNARY: dict[str, Callable[[float], float]] = {
+    "exp": math.exp,
+    "expm1": math.expm1,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "tanh": math.tanh,
+    "sigmoid": lambda z: 1 / (1 + math.exp(-z)),
+    "reciprocal": lambda z: 1 / z,
+    "exp2": math.exp2,
+    "exp2m1": lambda z: math.expm1(z * math.log(2)),
+}
+"""Operations with one argument, and what they make of a number."""
+
+
+def apply(op: str, *args: Any) -> Any:
+    """The operation ``op`` on symbols and numbers; a number if there are only numbers."""
+    args = tuple(a if isinstance(a, Symbol) else _number(a) for a in args)
+    if op in UNARY and isinstance(args[0], float):
+        return UNARY[op](args[0])
+    return Symbol(op, *args)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.requires_grad:
+        value = value.item()
+    if isinstance(value, (int, float)):
+        return float(value)
+    raise UntraceableError(f"Expected a number beside a symbol, but got {type(value).__name__}.")
+
+
+def _all_numbers(*values: Any) -> bool:
+    return not any(isinstance(value, Symbol) for value in values)
+
+
+def add(a: Any, b: Any) -> Any:
+    """``a + b``."""
+    if _all_numbers(a, b):
+        return a + b
+    if _all_numbers(a) and a == 0.0:
+        return b
+    if _all_numbers(b) and b == 0.0:
+        return a
+    if _has_factor(a) and _has_factor(b) and a.args[0] == b.args[0]:
+        return mul(a.args[0], add(a.args[1], b.args[1]))
+    return apply("add", a, b)
+
+
+def _has_factor(value: Any) -> bool:
+    return isinstance(value, Symbol) and value.op == "mul" and _all_numbers(value.args[0])
+
+
+def sub(a: Any, b: Any) -> Any:
+    """``a - b``."""
+    if _all_numbers(a, b):
+        return a - b
+    if _all_numbers(b) and b == 0.0:
+        return a
+    if _has_factor(a) and _has_factor(b) and a.args[0] == b.args[0]:
+        return mul(a.args[0], sub(a.args[1], b.args[1]))
+    return apply("sub", a, b)
+
+
+def mul(a: Any, b: Any) -> Any:
+    """``a * b``."""
+    if _all_numbers(a, b):
+        return a * b
+    for number, other in ((a, b), (b, a)):
+        if _all_numbers(number):
+            if number == 0.0:
+                return 0.0
+            if number == 1.0:
+                return other
+            if _has_factor(other):
+                return mul(number * other.args[0], other.args[1])
+            return apply("mul", number, other)
+    for factored, other in ((a, b), (b, a)):
+        if _has_factor(factored):
+            return mul(factored.args[0], mul(factored.args[1], other))
+    return apply("mul", a, b)
+
+
+def div(a: Any, b: Any) -> Any:
+    """``a / b``."""
+    if _all_numbers(b):
+        return a / b if _all_numbers(a) else mul(a, 1 / _number(b))
+    return mul(a, apply("reciprocal", b))
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """``a`` where ``condition`` holds, else ``b``."""
+    if _all_numbers(a, b) and a == b:
+        return a
+    return apply("where", condition, a, b)
+
+
+def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
+    """``x`` inside [min, max]; the derivative is 1 on both bounds, as torch's."""
+    if max is not None:
+        x = where(apply("less", max, x), max, x)
+    if min is not None:
+        x = where(apply("less", x, min), min, x)
+    return x
+
+
+def _unary(op: str) -> Callable[[Any], Any]:
+    return lambda x: apply(op, x)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{op: _unary(op) for op in UNARY},
+    "add": add,
+    "sub": sub,
+    "mul": mul,
+    "div": div,
+    "true_divide": div,
+    "neg": lambda x: -x,
+    "abs": abs,
+    "pow": lambda x, exponent: x**exponent,
+    "square": lambda x: x * x,
+    "where": where,
+    "clamp": clamp,
+    "relu": lambda x: clamp(x, min=0.0),
+    "minimum": lambda a, b: where(apply("less", a, b), a, b),
+    "maximum": lambda a, b: where(apply("less", a, b), b, a),
+    "lt": lambda a, b: apply("less", a, b),
+    "gt": lambda a, b: apply("less", b, a),
+    "le": lambda a, b: apply("not_greater", a, b),
+    "ge": lambda a, b: apply("not_greater", b, a),
+}
+"""What kernels can do, by the name of torch's function."""
+for _operator in ("add", "sub", "mul"):
+    FUNCTIONS[f"__{_operator}__"] = FUNCTIONS[_operator]
+FUNCTIONS |= {
+    "__radd__": lambda b, a: add(a, b),
+    "__rsub__": lambda b, a: sub(a, b),
+    "rsub": lambda b, a: sub(a, b),
+    "__rmul__": lambda b, a: mul(a, b),
+    "__truediv__": div,
+    "__rtruediv__": lambda b, a: div(a, b),
+}
+
+
+def gradients(outputs: dict[Symbol, Any], inputs: list[Symbol]) -> list[Any]:
+    """Derivatives with respect to ``inputs`` of the sum of ``outputs`` times their values.
+
+    Reverse mode: one sweep from the outputs back, each formula's derivative times what arrived.
+    """
+    arrived: dict[Symbol, Any] = dict(outputs)
+    for symbol in reversed(ordered(list(outputs))):
+        if symbol not in arrived or symbol.op == "input":
+            continue
+        for argument, part in zip(symbol.args, _parts(symbol, arrived[symbol]), strict=True):
+            if isinstance(argument, Symbol) and part is not None:
+                arrived[argument] = add(arrived.get(argument, 0.0), part)
+    return [arrived.get(symbol, 0.0) for symbol in inputs]
+
+
+def _parts(y: Symbol, g: Any) -> tuple:
+    """``g``, the derivative by ``y``, turned into those by the arguments of ``y``."""
+    match y.op, y.args:
+        case "add", _:
+            return g, g
+        case "sub", _:
+            return g, mul(-1.0, g)
+        case "mul", (a, b):
+            return mul(g, b), mul(g, a)
+        case "reciprocal", _:
+            return (mul(mul(-1.0, g), mul(y, y)),)
+        case "exp", _:
+            return (mul(g, y),)
+        case "expm1", _:
+            return (mul(g, add(y, 1.0)),)
+        case "log", (x,):
+            return (div(g, x),)
+        case "sqrt", _:
+            return (div(mul(0.5, g), y),)
+        case "tanh", _:
+            return (mul(g, sub(1.0, mul(y, y))),)
+        case "sigmoid", _:
+            return (mul(g, mul(y, sub(1.0, y))),)
+        case "where", (condition, _, _):
+            return None, where(condition, g, 0.0), where(condition, 0.0, g)
+    return (None,) * len(y.args)
+
+
+def ordered(roots: list[Any]) -> list[Symbol]:
+    """Every symbol that ``roots`` are made of, arguments before what uses them."""
+    order: dict[Symbol, None] = {}
+    stack = [(root, False) for root in reversed(roots)]
+    while stack:
+        symbol, is_ready = stack.pop()
+        if not isinstance(symbol, Symbol) or symbol in order:
+            continue
+        if is_ready:
+            order[symbol] = None
+        else:
+            stack.append((symbol, True))
+            stack.extend((argument, False) for argument in reversed(symbol.args))
+    return list(order)

@@ -1,0 +1,90 @@
+"""A neuron through time on a kernel, differentiable."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..functional import Dynamics
+from ..relaxation import State
+from .kernel import Kernel, kernel
+
+
+def run(
+    dynamics: Dynamics,
+    input_: Tensor,  # shape: (time, *neurons), or (*neurons) for one step
+    mem: Tensor,  # shape: (*neurons)
+    memristors: State,  # shapes: (*neurons)
+    coefficients: Mapping[str, Tensor],  # shapes: broadcastable to (*neurons)
+) -> tuple[Tensor, Tensor | None, State]:
+    """``mem``, ``spk`` (None for the binary output) and the memristor states after.
+
+    Equal to ``dynamics`` step by step, to the rounding of the dtype (float32 or float64).
+    For what :func:`choose_engine` calls "numba".
+    """
+    coefficients = {name: coefficients[name] for name in dynamics.coefficients}  # in their order
+    per_neuron = frozenset(name for name, value in coefficients.items() if value.dim())
+    learned = ()
+    if torch.is_grad_enabled():
+        learned = tuple(name for name, value in coefficients.items() if value.requires_grad)
+    values = [
+        value.expand(mem.shape).contiguous() if value.dim() else value
+        for value in coefficients.values()
+    ]
+    made = kernel(dynamics, per_neuron, learned, input_.dtype)
+    before = [mem, *memristors.values()]
+    tensors = [tensor.contiguous() for tensor in (input_, *before)]
+    record = _Run.apply(made, *tensors, *values)
+    spk = record[1] if made.plan.spikes else None
+    return record[0], spk, dict(zip(memristors, record[len(made.plan.outputs) :], strict=True))
+
+
+class _Run(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, made: Kernel, input_: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+        count = len(made.plan.carried)
+        before, coefficients = tensors[:count], tensors[count:]
+        *record, stored = made.forward(input_, before, coefficients, any(ctx.needs_input_grad))
+        ctx.made = made
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(input_, *tensors, stored)
+        return tuple(record)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        made = ctx.made
+        input_, *tensors, stored = ctx.saved_tensors
+        count = len(made.plan.carried)
+        before, coefficients = tensors[:count], tensors[count:]
+        if torch.is_grad_enabled():  # somebody wants a derivative of this derivative
+            return None, *_eager_backward(made.dynamics, input_, before, coefficients, grads)
+        by_input, *by = made.backward(input_, before, coefficients, stored, grads)
+        learned = dict(zip(made.plan.learned, by[count:], strict=True))
+        return None, by_input, *by[:count], *(learned.get(n) for n in made.plan.coefficients)
+
+
+def _eager_backward(
+    dynamics: Dynamics,
+    input_: Tensor,
+    before: list[Tensor],
+    coefficients: list[Tensor],
+    grads: tuple[Tensor | None, ...],
+) -> tuple[Tensor | None, ...]:
+    """Derivatives through the steps as they are stated, which can be derived again."""
+    wanted = [input_, *before, *coefficients]
+    one_step = input_.dim() == before[0].dim()
+    mem, states = before[0], dict(zip(dynamics.memristors, before[1:], strict=True))
+    named = dict(zip(dynamics.coefficients, coefficients, strict=True))
+    record = []
+    for current in [input_] if one_step else input_:
+        mem, states = dynamics.advance(current, mem, states, named)
+        spk = () if dynamics.spike == "binary" else (dynamics.send(mem, named),)
+        record.append((mem, *spk))
+    stacked = [torch.stack(r) for r in zip(*record, strict=True)]
+    outputs = [*([r[0] for r in stacked] if one_step else stacked), *states.values()]
+    pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if g is not None]
+    asked = [tensor for tensor in wanted if tensor.requires_grad]
+    outputs, arrived = zip(*pairs, strict=True)
+    parts = iter(torch.autograd.grad(outputs, asked, arrived, create_graph=True, allow_unused=True))
+    return tuple(next(parts) if tensor.requires_grad else None for tensor in wanted)

@@ -1,0 +1,117 @@
+"""One time step of a neuron in snnTorch's dimensionless numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from ..circuits import Circuit
+from ..relaxation import State
+from ..solvers import SOLVERS
+from ..units import Value
+from .spike import SPIKES
+
+LARGEST_INPUT = 1e30
+"""Beyond this the current would leave the numbers of float32."""
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    r"""What a neuron does in a time step: everything that is settled when it is built.
+
+    With :math:`\Delta v` from the circuit's rest to its threshold voltage, the membrane is
+    :math:`mem = (v - v_{rest}) / volts`, and the input current is ``input_`` times ``amperes``.
+    What may be trained, or differ between neurons, comes as ``coefficients``:
+
+    - ``amperes``: current of a unit of input (A).
+    - ``volts``: voltage of a unit of membrane (V).
+    - ``c_mem``: the membrane capacitor (F).
+    - ``height``: that of a full spike, snnTorch's ``graded_spikes_factor``.
+    - one per name in ``learned``: the shift of a voltage (V), the factor on anything else.
+
+    The methods are pure and take tensors of any shape, or the symbols that kernels are made of.
+    """
+
+    circuit: Circuit
+    dt: float
+    """Length of a time step (s)."""
+    substeps: int
+    solver: str
+    spike: str
+    hold_memristors: bool = False
+    learned_voltages: tuple[str, ...] = ()
+    learned_factors: tuple[str, ...] = ()
+    rest: dict[str, Value] = field(init=False, repr=False, compare=False)
+    """The circuit's state at rest."""
+    dv: Value = field(init=False, repr=False, compare=False)
+    """Voltage from rest to threshold (V)."""
+
+    def __post_init__(self) -> None:
+        rest = self.circuit.rest()
+        object.__setattr__(self, "rest", rest)
+        object.__setattr__(self, "dv", self.circuit.v_threshold - rest["v"])
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return (
+            "amperes",
+            "volts",
+            "c_mem",
+            "height",
+            *self.learned_voltages,
+            *self.learned_factors,
+        )
+
+    @property
+    def memristors(self) -> tuple[str, ...]:
+        """Names of the states other than the membrane voltage."""
+        return tuple(name for name in self.circuit.states if name != "v")
+
+    def enter(
+        self, input_: Tensor, mem: Tensor, coefficients: Mapping[str, Value]
+    ) -> tuple[Tensor, Tensor]:
+        """Current (A) and membrane voltage (V) that ``input_`` and ``mem`` stand for."""
+        i_in = input_.clamp(-LARGEST_INPUT, LARGEST_INPUT) * coefficients["amperes"]
+        return i_in, self.rest["v"] + mem * coefficients["volts"]
+
+    def substep(self, state: State, i_in: Tensor, coefficients: Mapping[str, Value]) -> State:
+        """State of the circuit one sub-step later, in SI units."""
+        equations = self.circuit_with(coefficients).equations(self.hold_memristors)
+        return SOLVERS[self.solver].step(equations, state, i_in, self.dt / self.substeps)
+
+    def advance(
+        self, input_: Tensor, mem: Tensor, memristors: State, coefficients: Mapping[str, Value]
+    ) -> tuple[Tensor, State]:
+        """``mem`` and the memristor states one time step later."""
+        i_in, v = self.enter(input_, mem, coefficients)
+        state = {"v": v} | memristors
+        for _ in range(self.substeps):
+            state = self.substep(state, i_in, coefficients)
+        v = state.pop("v")
+        return self.leave(v, coefficients), {name: state[name] for name in self.memristors}
+
+    def leave(self, v: Tensor, coefficients: Mapping[str, Value]) -> Tensor:
+        """``mem`` of the membrane voltage ``v`` (V)."""
+        return (v - self.rest["v"]) / coefficients["volts"]
+
+    def send(self, mem: Tensor, coefficients: Mapping[str, Value]) -> Tensor:
+        """The spike that ``mem`` sends; not for the binary output, which has a surrogate."""
+        u = mem * (coefficients["volts"] / self.dv)
+        return SPIKES[self.spike](u) * coefficients["height"]
+
+    def circuit_with(self, coefficients: Mapping[str, Value]) -> Circuit:
+        """The circuit with the values that ``coefficients`` give it."""
+        changes = self._changes(self.circuit, coefficients)
+        for name in self.circuit.__dataclass_fields__:
+            part = getattr(self.circuit, name)
+            if is_dataclass(part) and (values := self._changes(part, coefficients)):
+                changes[name] = replace(part, **values)
+        return replace(self.circuit, **changes, c_mem=coefficients["c_mem"])
+
+    def _changes(self, part: Any, coefficients: Mapping[str, Value]) -> dict[str, Value]:
+        own = part.__dataclass_fields__
+        shifts = {n: getattr(part, n) + coefficients[n] for n in self.learned_voltages if n in own}
+        factors = {n: getattr(part, n) * coefficients[n] for n in self.learned_factors if n in own}
+        return shifts | factors

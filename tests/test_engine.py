@@ -1,0 +1,271 @@
+"""The kernels equal the equations as they are stated, in value and in gradient."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+import snntorch_memristive as snnm
+from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
+from snntorch_memristive.engine import cpu
+from snntorch_memristive.engine.expression import Symbol, gradients
+from snntorch_memristive.engine.lines import write
+from snntorch_memristive.engine.rewrite import powers_of_two, shared_logistic
+from snntorch_memristive.solvers import SOLVERS
+
+VALUES = {"rtol": 0, "atol": 4e-6}
+"""Of a membrane of order 1 in float32: some thirty roundings."""
+GRADIENTS = 1e-4
+"""Of the largest gradient of the same tensor."""
+
+CIRCUITS = {"mif": MIFCircuit(), "alpha": AlphaMIFCircuit()}
+
+
+def both_engines(x, dtype=torch.float32, beta=0.8, **settings):
+    """What a neuron gives for ``x``, and the gradients, on kernels and on torch's operations."""
+    results = []
+    for engine in ("auto", "eager"):
+        torch.manual_seed(1)
+        neuron = snnm.MIF(beta, engine=engine, **settings).to(dtype)
+        input_ = x.to(dtype).requires_grad_()
+        spk, mem = neuron.sequence(input_)
+        assert neuron.engine_used == {"auto": "numba", "eager": "eager"}[engine]
+        weights = torch.rand(2, *spk.shape, dtype=dtype)
+        states = neuron.states()
+        (weights * torch.stack([spk, mem])).sum().add(
+            sum(s.sum() for s in states.values())
+        ).backward()
+        grads = {name: p.grad for name, p in neuron.named_parameters()}
+        results.append(({"spk": spk, "mem": mem} | states, {"input_": input_.grad} | grads))
+    return results
+
+
+def assert_equal(results, values=VALUES, gradients=GRADIENTS):
+    (values_a, grads_a), (values_b, grads_b) = results
+    assert grads_a.keys() == grads_b.keys()
+    for name, expected in values_b.items():
+        assert_close(values_a[name], expected, **values, msg=name)
+    for name, expected in grads_b.items():
+        scale = float(expected.abs().max()) if expected.numel() else 0.0
+        assert_close(grads_a[name], expected, rtol=0, atol=gradients * scale, msg=name)
+
+
+def some_input(*shape, scale=2.0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0)) * scale
+
+
+@pytest.mark.parametrize("circuit", CIRCUITS)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_circuit_and_solver(circuit, solver):
+    scale = 0.3 if solver in ("euler", "rk4") else 2.0  # what they are stable for
+    x = some_input(12, 3, 50, scale=scale)
+    assert_equal(both_engines(x, circuit=CIRCUITS[circuit], solver=solver))
+
+
+@pytest.mark.parametrize("substeps", range(1, 9))
+def test_every_number_of_substeps(substeps):
+    # More steps than a kernel keeps at a time, for every number of sub-steps.
+    results = both_engines(some_input(37, 5), solver="exponential", substeps=substeps)
+    assert_equal(results)
+
+
+def test_double_precision_is_kept():
+    results = both_engines(some_input(20, 7), dtype=torch.float64)
+    assert_equal(results, values={"rtol": 0, "atol": 1e-13}, gradients=1e-12)
+
+
+def test_learned_parameters_of_a_layer_and_of_every_neuron():
+    results = both_engines(
+        some_input(20, 4, 3),
+        beta=torch.tensor([0.5, 0.7, 0.9]),
+        threshold=torch.tensor([1.0, 2.0, 0.5]),
+        learn_beta=True,
+        learn_threshold=True,
+        learn_graded_spikes_factor=True,
+        learn_device={"v_on": (), "tau": (3,), "r_on": (), "e2": (3,)},
+    )
+    assert len(results[0][1]) == 8
+    assert_equal(results)
+
+
+@pytest.mark.parametrize("spike", snnm.functional.SPIKES)
+@pytest.mark.parametrize("extra", [{}, {"inhibition": True}, {"reset_mechanism": "none"}])
+def test_every_spike_output(spike, extra):
+    assert_equal(both_engines(some_input(10, 4, 6), spike=spike, **extra))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    shape=st.lists(st.integers(0, 9), max_size=3),
+    steps=st.integers(1, 20),
+    seed=st.integers(0, 99),
+    strided=st.booleans(),
+)
+def test_any_shape(shape, steps, seed, strided):
+    x = torch.randn(*shape, steps, generator=torch.Generator().manual_seed(seed))
+    x = x.movedim(-1, 0) if strided else x.movedim(-1, 0).contiguous()
+    assert_equal(both_engines(x))
+
+
+@pytest.mark.parametrize("size", [511, 512, 513, 1300])
+def test_sizes_around_a_block(size):
+    assert_equal(both_engines(some_input(20, size)))
+
+
+def test_threads_change_nothing():
+    x = some_input(30, 2000)
+    before = torch.get_num_threads()
+    try:
+        records = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            records.append(both_engines(x)[0])
+    finally:
+        torch.set_num_threads(before)
+    assert_equal(records, values={"rtol": 0, "atol": 0}, gradients=0)
+
+
+def test_one_step_after_the_other_gives_what_the_sequence_gives():
+    neuron = snnm.MIF(0.8)
+    x = some_input(30, 4)
+    spk, mem = neuron.sequence(x)
+    state, steps = torch.zeros(4), []
+    for current in x:
+        out, state = neuron(current, state)
+        steps.append((out, state))
+    assert neuron.engine_used == "numba"
+    assert_close(torch.stack([s for s, _ in steps]), spk, rtol=0, atol=0)
+    assert_close(torch.stack([m for _, m in steps]), mem, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e20, 1e38])
+def test_finite_input_of_any_size_gives_finite_states_and_gradients(size):
+    neuron = snnm.MIF(0.8)
+    x = torch.tensor([size, -size, 0.0]).repeat(20, 1).requires_grad_()
+    spk, mem = neuron.sequence(x)
+    (spk.sum() + mem.sum()).backward()
+    assert neuron.engine_used == "numba"
+    for tensor in (spk, mem, x.grad, *neuron.states(mem[-1]).values()):
+        assert torch.isfinite(tensor).all()
+
+
+def test_a_derivative_of_a_derivative():
+    neuron = snnm.MIF(0.8).double()
+    x = torch.rand(3, dtype=torch.float64, requires_grad=True)
+
+    def step(x):
+        return neuron(x, torch.zeros(3, dtype=torch.float64))[1]
+
+    step(x)
+    assert neuron.engine_used == "numba"
+    assert torch.autograd.gradgradcheck(step, (x,))
+
+
+def test_what_kernels_cannot_do_runs_eagerly():
+    @dataclass(frozen=True)
+    class Odd(MIFCircuit):
+        def membrane(self, state, i_in):
+            return super().membrane(state, torch.special.i0(i_in * 0) * i_in)
+
+    neuron = snnm.MIF(0.8, circuit=Odd())
+    plain = snnm.MIF(0.8)
+    x = some_input(5, 3)
+    _, mem = neuron.sequence(x)
+    assert neuron.engine_used == "eager"
+    assert_close(mem, plain.sequence(x)[1], **VALUES)
+    quantised = snnm.MIF(0.8, state_quant=lambda mem: mem.round(decimals=1))
+    quantised.sequence(x)
+    assert quantised.engine_used == "eager"
+
+
+def test_a_condition_on_a_state_is_refused_as_a_formula():
+    with pytest.raises(TypeError, match=r"torch\.where"):
+        bool(Symbol.named("v") > 0.0)
+    with pytest.raises(TypeError, match="i0"):
+        torch.special.i0(Symbol.named("v"))
+
+
+@pytest.mark.parametrize("rules", [(), (shared_logistic, powers_of_two)])
+def test_derivatives_of_every_operation(rules):
+    x, y = Symbol.named("x"), Symbol.named("y")
+
+    def formula(x, y):
+        smooth = torch.exp(x * 0.3) + torch.expm1(-y) + torch.log(y + 3) + torch.sqrt(x + 4)
+        bent = torch.where(x < y, x * y, x / (y + 2)) + torch.clamp(x, -0.5, 0.5) + abs(y)
+        return smooth + bent + torch.tanh(x) + torch.sigmoid(x - y) + (x - 1) ** 3 + x.relu()
+
+    traced = formula(x, y)
+    results = dict(
+        zip(("f", "by_x", "by_y"), [traced, *gradients({traced: 1.0}, [x, y])], strict=True)
+    )
+    names = {
+        "F": float,
+        "where": lambda c, a, b: torch.where(c, torch.as_tensor(a), torch.as_tensor(b)),
+    }
+    names |= {
+        n: getattr(torch, n)
+        for n in ("exp", "expm1", "exp2", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
+    }
+    names["exp2m1"] = lambda z: torch.exp2(torch.as_tensor(z)) - 1
+    for a, b in ((0.3, 0.7), (-0.2, 0.1), (2.0, -1.0)):
+        at = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (a, b)]
+        expected = formula(*at)
+        wanted = [expected, *torch.autograd.grad(expected, at, retain_graph=True)]
+        scope = names | {"x": at[0].detach(), "y": at[1].detach()}
+        exec("\n".join(write(results, *rules)), scope)
+        for name, value in zip(results, wanted, strict=True):
+            assert_close(scope[name], value.detach(), rtol=1e-12, atol=1e-12, msg=name)
+
+
+SCRIPT = """
+import torch, snntorch_memristive as snnm
+neuron = snnm.MIF(0.8, solver="exponential", substeps=3)
+x = torch.ones(4, 5, requires_grad=True)
+neuron.sequence(x)[1].sum().backward()
+assert neuron.engine_used == "numba"
+print(x.grad.sum().item())
+"""
+
+
+def run_script(folder):
+    environment = os.environ | {"XDG_CACHE_HOME": str(folder)}
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_processes_share_the_cache_from_the_first_moment(tmp_path):
+    processes = [run_script(tmp_path) for _ in range(3)]
+    answers = {process.communicate()[0] for process in processes}
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(answers) == 1
+    kept = list((tmp_path / "snntorch_memristive").rglob("*.nbc"))
+    assert kept, "nothing compiled was kept"
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    assert run_script(tmp_path).wait() == 0
+    assert times == {path: path.stat().st_mtime_ns for path in kept}, "compiled again"
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where the folder should be")
+    process = run_script(blocked)
+    assert process.communicate()[0]
+    assert process.returncode == 0
+
+
+def test_a_damaged_source_in_the_cache_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = "answer = 42\n"
+    module = cpu.load(text)
+    assert module.answer == 42
+    path = cpu.cache_folder() / f"{module.__name__}.py"
+    path.write_text("answer = 0\n")
+    del sys.modules[module.__name__]
+    assert cpu.load(text).answer == 42
