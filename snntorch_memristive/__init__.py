@@ -11,6 +11,7 @@ from .crossbar import RRAMConv2d, RRAMLinear
 from .devices import MSS, RRAM
 from .neurons import MIF, RMIF, MemristiveNeuron, SilentLayerWarning
 from .reset import reset
+from .run import run
 
 __all__ = [
     "MIF",
@@ -29,5 +30,6 @@ __all__ = [
     "devices",
     "functional",
     "reset",
+    "run",
     "solvers",
 ]

@@ -20,6 +20,7 @@ ARROWS = {
     "crossbar": {"devices"},
     "neurons": {"engine", "functional", "circuits", "crossbar", "devices"},
     "reset": set(),
+    "run": {"neurons", "crossbar"},
     "calibrate": {"neurons", "reset"},
     "convert": {"neurons", "crossbar", "circuits", "devices"},
 }

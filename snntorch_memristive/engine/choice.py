@@ -7,17 +7,23 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Dynamics
-from ..tracing import is_traced
+from ..tracing import is_wrapped
+from .op import key_of
 from .program import trace
 
 
-def choose_engine(dynamics: Dynamics, input_: Tensor) -> str:
-    """ "numba" if a kernel can run ``dynamics`` on tensors like ``input_``, else "eager"."""
-    if is_traced(input_) or type(input_) not in (Tensor, nn.Parameter):
+def kernel_key(dynamics: Dynamics) -> str:
+    """What a kernel of ``dynamics`` is called; empty if there can be none."""
+    return key_of(dynamics) if _has_numba() and _is_traceable(dynamics) else ""
+
+
+def choose_engine(key: str, input_: Tensor) -> str:
+    """ "numba" if the kernels called ``key`` can take tensors like ``input_``, else "eager"."""
+    is_plain = type(input_) in (Tensor, nn.Parameter) and not is_wrapped(input_)
+    if not (key and (is_plain or torch.compiler.is_compiling())):
         return "eager"
-    if input_.device.type != "cpu" or input_.dtype not in (torch.float32, torch.float64):
-        return "eager"
-    return "numba" if _has_numba() and _is_traceable(dynamics) else "eager"
+    is_known = input_.device.type == "cpu" and input_.dtype in (torch.float32, torch.float64)
+    return "numba" if is_known else "eager"
 
 
 @cache

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..functional import Dynamics
 from ..relaxation import State
 from .kernel import Kernel, kernel
+from .op import steps
 
 
 def run(
@@ -17,14 +18,14 @@ def run(
     mem: Tensor,  # shape: (*neurons)
     memristors: State,  # shapes: (*neurons)
     coefficients: Mapping[str, Tensor],  # shapes: broadcastable to (*neurons)
+    key: str,
 ) -> tuple[Tensor, Tensor | None, State]:
     """``mem``, ``spk`` (None for the binary output) and the memristor states after.
 
     Equal to ``dynamics`` step by step, to the rounding of the dtype (float32 or float64).
-    For what :func:`choose_engine` calls "numba".
+    For what :func:`choose_engine` calls "numba"; ``key`` is that of ``dynamics``.
     """
     coefficients = {name: coefficients[name] for name in dynamics.coefficients}  # in their order
-    per_neuron = frozenset(name for name, value in coefficients.items() if value.dim())
     learned = ()
     if torch.is_grad_enabled():
         learned = tuple(name for name, value in coefficients.items() if value.requires_grad)
@@ -32,12 +33,19 @@ def run(
         value.expand(mem.shape).contiguous() if value.dim() else value
         for value in coefficients.values()
     ]
-    made = kernel(dynamics, per_neuron, learned, input_.dtype)
     before = [mem, *memristors.values()]
-    tensors = [tensor.contiguous() for tensor in (input_, *before)]
-    record = _Run.apply(made, *tensors, *values)
-    spk = record[1] if made.plan.spikes else None
-    return record[0], spk, dict(zip(memristors, record[len(made.plan.outputs) :], strict=True))
+    if torch.compiler.is_compiling():
+        store = torch.is_grad_enabled()
+        *record, _ = steps(input_, before, values, key, ",".join(learned), store)
+        record[0] = record[0].clone()  # states can travel with it, not with part of a list
+    else:
+        per_neuron = frozenset(name for name, value in coefficients.items() if value.dim())
+        made = kernel(dynamics, per_neuron, learned, input_.dtype)
+        tensors = [tensor.contiguous() for tensor in (input_, *before)]
+        record = _Run.apply(made, *tensors, *values)
+    mem, *spk = record[: -len(memristors)]
+    after = dict(zip(memristors, record[-len(memristors) :], strict=True))
+    return mem, spk[0] if spk else None, after
 
 
 class _Run(torch.autograd.Function):

@@ -50,7 +50,12 @@ class Dynamics:
     def __post_init__(self) -> None:
         rest = self.circuit.rest()
         object.__setattr__(self, "rest", rest)
+        stated = (self.circuit, self.dt, self.substeps, self.solver, self.spike)
+        object.__setattr__(self, "_hash", hash(stated))  # asked for at every step
         object.__setattr__(self, "dv", self.circuit.v_threshold - rest["v"])
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def coefficients(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..checks import check_choice
 from ..circuits import Circuit
-from ..engine import choose_engine
+from ..engine import choose_engine, kernel_key
 from ..functional import SPIKES, Dynamics, binary, check_integration
 from ..relaxation import State
 from ..tracing import is_traced, is_wrapped
@@ -83,6 +83,7 @@ class MemristiveNeuron(SpikingNeuron):
         self.engine = engine
         self.engine_used = None
         self._built = Dynamics(circuit, dt, substeps, solver, spike, False, voltages, factors)
+        self._kernel_key = kernel_key(self._built)
         self._g_rest = circuit.leak() * circuit.c_mem
         self._heard = self._warned = False
         self._silent_steps = 0
@@ -107,6 +108,7 @@ class MemristiveNeuron(SpikingNeuron):
         if now != (built.dt, built.substeps, built.solver, built.spike, built.hold_memristors):
             names = ("dt", "substeps", "solver", "spike", "hold_memristors")
             self._built = replace(built, **dict(zip(names, now, strict=True)))
+            self._kernel_key = kernel_key(self._built)
         return self._built
 
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -191,7 +193,9 @@ class MemristiveNeuron(SpikingNeuron):
         if self.engine_used == "numba":
             from ..engine.run import run  # not before it is needed: numba takes a second to import
 
-            mem, spk, memristors = run(dynamics, input_, mem, memristors, coefficients)
+            mem, spk, memristors = run(
+                dynamics, input_, mem, memristors, coefficients, self._kernel_key
+            )
         else:
             mem, memristors = dynamics.advance(input_, mem, memristors, coefficients)
             if self.state_quant:
@@ -205,7 +209,7 @@ class MemristiveNeuron(SpikingNeuron):
     def _choose_engine(self, input_: Tensor) -> str:
         if self.engine == "eager" or self.state_quant:
             return "eager"
-        return choose_engine(self._dynamics, input_)
+        return choose_engine(self._kernel_key, input_)
 
     def _previous(self, mem: Tensor | None, input_: Tensor) -> Tensor:
         """The membrane to go on from: the one handed in, the last one, or rest."""

@@ -1,0 +1,133 @@
+"""Kernels as operations of torch, for ``torch.compile`` and ``torch.export``.
+
+Those record a network before it runs and cannot look into a compiled kernel. An operation is
+opaque to them: they are told its shapes and its derivative. ``key`` says which neuron it is
+about, so that nothing has to be remembered between recording and running.
+"""
+
+import base64
+import pickle
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..functional import Dynamics
+from .source import Layout, layout
+
+
+def key_of(dynamics: Dynamics) -> str:
+    """``dynamics`` as a string; empty if it is of a class that no other process could import."""
+    try:
+        return base64.b64encode(pickle.dumps(dynamics)).decode()
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return ""
+
+
+@cache
+def _dynamics(key: str) -> Dynamics:
+    return pickle.loads(base64.b64decode(key))
+
+
+def _plan(key: str, coefficients: Sequence[Tensor], learned: str) -> Layout:
+    dynamics = _dynamics(key)
+    named = zip(dynamics.coefficients, coefficients, strict=True)
+    per_neuron = frozenset(name for name, value in named if value.dim())
+    return layout(dynamics, per_neuron, tuple(learned.split(",")) if learned else ())
+
+
+def _kernel(key: str, plan: Layout, dtype: torch.dtype) -> Any:
+    from .kernel import kernel
+
+    return kernel(_dynamics(key), plan.per_neuron, plan.learned, dtype)
+
+
+@torch.library.custom_op("snntorch_memristive::steps", mutates_args=())
+def steps(
+    input_: Tensor,
+    before: Sequence[Tensor],
+    coefficients: Sequence[Tensor],
+    key: str,
+    learned: str,
+    store: bool,
+) -> list[Tensor]:
+    """``Kernel.forward`` of the neuron ``key``, with comma-separated learned coefficients."""
+    made = _kernel(key, _plan(key, coefficients, learned), input_.dtype)
+    input_, *before = (tensor.contiguous() for tensor in (input_, *before))
+    return made.forward(input_, before, coefficients, store)
+
+
+@steps.register_fake
+def _(
+    input_: Tensor,
+    before: Sequence[Tensor],
+    coefficients: Sequence[Tensor],
+    key: str,
+    learned: str,
+    store: bool,
+) -> list[Tensor]:
+    plan = _plan(key, coefficients, learned)
+    length = 1 if input_.dim() == before[0].dim() else input_.shape[0]
+    chunks = (length - 1) // plan.chunk if store else 0
+    record = [_like(input_) for _ in plan.outputs]
+    after = [_like(before[0]) for _ in plan.memristors]
+    return [*record, *after, input_.new_empty((chunks, len(before), before[0].numel()))]
+
+
+@torch.library.custom_op("snntorch_memristive::steps_backward", mutates_args=())
+def steps_backward(
+    input_: Tensor,
+    before: Sequence[Tensor],
+    coefficients: Sequence[Tensor],
+    stored: Tensor,
+    grads: Sequence[Tensor],
+    key: str,
+    learned: str,
+) -> list[Tensor]:
+    """``Kernel.backward`` of the neuron ``key``."""
+    made = _kernel(key, _plan(key, coefficients, learned), input_.dtype)
+    input_, *before = (tensor.contiguous() for tensor in (input_, *before))
+    return made.backward(input_, before, coefficients, stored, grads)
+
+
+@steps_backward.register_fake
+def _(
+    input_: Tensor,
+    before: Sequence[Tensor],
+    coefficients: Sequence[Tensor],
+    stored: Tensor,
+    grads: Sequence[Tensor],
+    key: str,
+    learned: str,
+) -> list[Tensor]:
+    plan = _plan(key, coefficients, learned)
+    named = dict(zip(plan.coefficients, coefficients, strict=True))
+    by_learned = [_like(before[0] if named[name].dim() else named[name]) for name in plan.learned]
+    return [_like(input_), *(_like(state) for state in before), *by_learned]
+
+
+def _like(tensor: Tensor) -> Tensor:
+    return tensor.new_empty(tensor.shape)
+
+
+def _keep(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:
+    input_, before, coefficients, ctx.key, ctx.learned, _ = inputs
+    ctx.count = len(before)
+    ctx.save_for_backward(input_, *before, *coefficients, output[-1])
+
+
+def _backward(ctx: Any, grads: list[Tensor]) -> tuple:
+    input_, *tensors, stored = ctx.saved_tensors
+    before, coefficients = tensors[: ctx.count], tensors[ctx.count :]
+    by_input, *by = steps_backward(
+        input_, before, coefficients, stored, list(grads[:-1]), ctx.key, ctx.learned
+    )
+    names = ctx.learned.split(",") if ctx.learned else ()
+    learned = dict(zip(names, by[ctx.count :], strict=True))
+    by_coefficients = [learned.get(name) for name in _dynamics(ctx.key).coefficients]
+    return by_input, by[: ctx.count], by_coefficients, None, None, None
+
+
+steps.register_autograd(_backward, setup_context=_keep)
