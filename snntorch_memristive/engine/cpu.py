@@ -74,18 +74,19 @@ def _imported(name: str, path: Path) -> ModuleType:
     return sys.modules[name]
 
 
-def share(function: Callable[..., Any], neurons: int, work: int, *args: Any) -> None:
-    """Call ``function(begin, end, *args)`` for all neurons, on as many threads as torch uses."""
+def share(function: Callable[..., bool], neurons: int, work: int, *args: Any) -> bool:
+    """Call ``function(begin, end, *args)`` for all neurons, on as many threads as torch uses.
+
+    Returns whether any of the calls returned True.
+    """
     threads = min(torch.get_num_threads(), work // WORTH_A_THREAD, neurons // ALIGNED)
     if threads <= 1:
-        function(0, neurons, *args)
-        return
+        return function(0, neurons, *args)
     size = -(-neurons // (threads * ALIGNED)) * ALIGNED
     shares = [(k, min(k + size, neurons)) for k in range(0, neurons, size)]
     others = [_pool(os.getpid(), threads - 1).submit(function, *s, *args) for s in shares[1:]]
-    function(*shares[0], *args)
-    for other in others:
-        other.result()
+    answers = [function(*shares[0], *args), *(other.result() for other in others)]
+    return any(answers)
 
 
 @cache

@@ -1,6 +1,6 @@
 """A kernel as torch sees it: tensors in, tensors out, with a derivative."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -29,12 +29,16 @@ class Kernel:
         coefficients: Sequence[Tensor],  # shapes: () or (*neurons)
         store: bool,
     ) -> list[Tensor]:
-        """What is recorded, like ``input_``; the memristor states after; states on the way."""
+        """What is recorded, like ``input_``; the memristor states after; states on the way.
+
+        Raises:
+            ValueError: if ``input_`` contains NaN or infinity.
+        """
         steps, neurons = _extent(input_, before[0])
         record = [torch.empty_like(input_) for _ in self.plan.outputs]
         after = [torch.empty_like(before[0]) for _ in self.plan.memristors]
-        chunks = max(steps - 1, 0) // self.plan.chunk if store else 0
-        stored = input_.new_empty((chunks, len(before), neurons))
+        chunks = (steps - 1) // self.plan.chunk if store else 0
+        stored = input_.new_empty((max(chunks, 0), len(before), neurons))
         if steps and neurons:
             tensors = [input_, *before, *coefficients, *record, *after, stored]
             self._run(self.module.forward, neurons, steps, tensors)
@@ -60,11 +64,16 @@ class Kernel:
         return by + [g.sum() if s else g for g, s in zip(by_learned, scalars, strict=True)]
 
     def _run(
-        self, function: object, neurons: int, steps: int, tensors: Sequence[Tensor | None]
+        self,
+        function: Callable[..., bool],
+        neurons: int,
+        steps: int,
+        tensors: Sequence[Tensor | None],
     ) -> None:
-        addresses = tuple(0 if t is None or not t.numel() else t.data_ptr() for t in tensors)
+        addresses = tuple([0 if tensor is None else tensor.data_ptr() for tensor in tensors])
         work = neurons * steps * self.plan.substeps
-        cpu.share(function, neurons, work, neurons, steps, addresses)
+        if cpu.share(function, neurons, work, neurons, steps, addresses):
+            raise ValueError("Expected a finite `input_`, but it contains NaN or infinity.")
 
 
 def _extent(input_: Tensor, mem: Tensor) -> tuple[int, int]:

@@ -48,3 +48,12 @@ def clear(row, m):
     """Set the first ``m`` numbers of ``row`` to 0."""
     for j in range(m):
         row[j] = 0
+
+
+@njit
+def holds_nonsense(row, m):
+    """Are there NaN or infinity among the first ``m`` numbers of ``row``?"""
+    nonsense = False
+    for j in range(m):
+        nonsense |= row[j] - row[j] != 0
+    return nonsense

@@ -15,7 +15,7 @@ HEADER = '''"""Generated from {dynamics!r}."""
 import numpy as np
 from numba import njit
 from snntorch_memristive.engine.{arithmetic} import *
-from snntorch_memristive.engine.memory import add, clear, copy, read, write
+from snntorch_memristive.engine.memory import add, clear, copy, holds_nonsense, read, write
 
 F = np.{dtype}
 FAST = {{"contract", "arcp", "nsz", "reassoc"}}
@@ -92,7 +92,10 @@ def layout(dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, .
 
 
 def generate(dynamics: Dynamics, plan: Layout, dtype: str) -> str:
-    """Source of a module with the functions ``forward`` and ``backward``."""
+    """Source of a module with the functions ``forward`` and ``backward``.
+
+    ``forward`` returns whether there is NaN or infinity in the input.
+    """
     program = trace(dynamics, plan.learned, is_double=dtype == "float64")
     arithmetic = "arithmetic" if dtype == "float32" else "arithmetic64"
     vectors = [name for name in plan.coefficients if name in plan.per_neuron]
@@ -148,6 +151,7 @@ class _Text:
     def start(self, name: str) -> None:
         """Head of a function, down to the loop over blocks and what stays all the time."""
         self.put(0, "@njit(nogil=True, cache=True)", f"def {name}(begin, end, n, steps, a):")
+        self.put(1, "nonsense = False")
         self.put(1, f"w = np.empty({len(self.rows) * BLOCK}, F)", "one = np.empty(1, F)")
         for scalar in _scalars(self.plan):
             self.put(1, f"read(one, 1, a[{self.places[scalar]}], 0)", f"{scalar} = one[0]")
@@ -174,6 +178,7 @@ def _forward(plan: Layout, rows: dict[str, int]) -> str:
     for k, name in enumerate(plan.carried):
         text.move(4, "write", name, "stored", _stored(plan, k, f"(t // {plan.chunk} - 1)"))
     text.move(3, "read", "input_", "input_", "t * n + b")
+    text.put(3, f"nonsense |= holds_nonsense({_row(rows, 'input_')}, m)")
     text.call(3, "enter")
     text.put(3, f"for s in range({plan.substeps}):")
     text.call(4, "substep")
@@ -182,6 +187,7 @@ def _forward(plan: Layout, rows: dict[str, int]) -> str:
         text.move(3, "write", name, name, "t * n + b")
     for name in plan.memristors:
         text.move(2, "write", name, f"{name}_after", "b")
+    text.put(1, "return nonsense")
     return str(text)
 
 
@@ -247,6 +253,7 @@ def _backward(plan: Layout, rows: dict[str, int]) -> str:
         text.move(2, "write", f"g_{name}", f"g_{name}_before", "b")
     for name in plan.learned:
         text.move(2, "write", f"g_{name}", f"g_{name}", "b")
+    text.put(1, "return False")
     return str(text)
 
 

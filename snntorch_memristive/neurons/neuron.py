@@ -84,6 +84,7 @@ class MemristiveNeuron(SpikingNeuron):
         self.engine_used = None
         self._built = Dynamics(circuit, dt, substeps, solver, spike, False, voltages, factors)
         self._kernel_key = kernel_key(self._built)
+        self._kept = None
         self._g_rest = circuit.leak() * circuit.c_mem
         self._heard = self._warned = False
         self._silent_steps = 0
@@ -113,6 +114,16 @@ class MemristiveNeuron(SpikingNeuron):
 
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """What may be trained, as the circuit takes it; see Dynamics."""
+        fixed = list(self._buffers.values())
+        varies = self._parameters or torch.is_inference_mode_enabled()
+        if varies or any(b.dim() or not _is_readable(b) for b in fixed):
+            return self._computed_coefficients(dtype)
+        now = (dtype, self.dt, *[buffer.item() for buffer in fixed])
+        if self._kept is None or self._kept[0] != now:
+            self._kept = now, self._computed_coefficients(dtype)
+        return self._kept[1]
+
+    def _computed_coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         learned = {
             name.removeprefix(PREFIX): p.to(dtype)
             for name, p in self._parameters.items()
@@ -248,12 +259,15 @@ class MemristiveNeuron(SpikingNeuron):
             raise ValueError(
                 f"Expected `input_` of shape (time, ...), but got {tuple(input_.shape)}."
             )
-        self._check_sequence(input_)
+        is_one_call = not self._is_recurrent and self._choose_engine(input_) == "numba"
+        self._check_input(input_[0])
+        if not is_one_call:
+            self._check_finite("input_", input_)  # before any state has moved
         if not self.init_hidden:
             self.reset_mem()
         if mem is not None:
             self.mem = mem
-        if self._is_recurrent or self._choose_engine(input_) == "eager":
+        if not is_one_call:
             steps = [self._forward_step(current) for current in input_]
             spk, mem_rec = (torch.stack(record) for record in zip(*steps, strict=True))
             states = carried(self.mem)
@@ -281,11 +295,6 @@ class MemristiveNeuron(SpikingNeuron):
         if self.init_hidden and handed:
             raise TypeError("Expected no state as an argument while `init_hidden=True`.")
 
-    def _check_sequence(self, input_: Tensor) -> None:
-        """Every step's input, before any state has moved."""
-        self._check_input(input_[0])
-        self._check_finite("input_", input_)
-
     def _check_input(self, input_: Tensor) -> None:
         if not input_.is_floating_point():
             raise ValueError(f"Expected a floating-point `input_`, but got {input_.dtype}.")
@@ -299,7 +308,8 @@ class MemristiveNeuron(SpikingNeuron):
         for name, parameter in self._parameters.items():
             if name.startswith(PREFIX):
                 self._check_fits(name, parameter, input_)
-        self._check_finite("input_", input_)
+        if self._choose_engine(input_) == "eager":  # a kernel looks by itself
+            self._check_finite("input_", input_)
 
     @staticmethod
     def _check_finite(name: str, tensor: Tensor) -> None:
