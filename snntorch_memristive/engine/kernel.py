@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..functional import Dynamics
 from . import cpu
-from .source import Layout, generate, layout
+from .layout import Layout, layout
+from .source import generate
 
 
 @dataclass(frozen=True, eq=False)

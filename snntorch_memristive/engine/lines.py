@@ -3,20 +3,18 @@
 from typing import Any
 
 from .expression import Symbol, ordered
-from .rewrite import Rule, rewrite
+from .rewrite import rewritten
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "less": "<", "not_greater": "<="}
 
 
-def write(results: dict[str, Any], *rules: Rule) -> list[str]:
+def write(results: dict[str, Any]) -> list[str]:
     """Lines that compute ``results``, formulas by the names that their values are to have.
-
-    Rewritten by ``rules`` first.
 
     A line is Python with the functions ``exp2``, ``exp2m1``, ``reciprocal``, ``where`` and so
     on, which whoever compiles the lines provides; every number is written ``F(number)``.
     """
-    roots = rewrite(list(results.values()), *rules)
+    roots = list(rewritten(results).values())
     names: dict[Symbol, str] = {}
     lines = []
     for symbol in ordered(roots):

@@ -13,27 +13,9 @@ def _pointer(typing_context, address):
 
 
 @njit
-def read(row, m, address, offset):
-    """Copy ``m`` numbers, ``offset`` numbers behind ``address``, into ``row``."""
-    source = carray(_pointer(address + offset * row.itemsize), m, row.dtype)
-    for j in range(m):
-        row[j] = source[j]
-
-
-@njit
-def write(row, m, address, offset):
-    """Copy the first ``m`` numbers of ``row`` to ``offset`` numbers behind ``address``."""
-    target = carray(_pointer(address + offset * row.itemsize), m, row.dtype)
-    for j in range(m):
-        target[j] = row[j]
-
-
-@njit
-def add(row, m, address, offset):
-    """Add ``m`` numbers, ``offset`` numbers behind ``address``, to ``row``."""
-    source = carray(_pointer(address + offset * row.itemsize), m, row.dtype)
-    for j in range(m):
-        row[j] += source[j]
+def view(like, address, offset, m):
+    """``m`` numbers of the dtype of ``like``, ``offset`` numbers behind ``address``."""
+    return carray(_pointer(address + offset * like.itemsize), m, like.dtype)
 
 
 @njit

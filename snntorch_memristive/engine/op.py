@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..functional import Dynamics
-from .source import Layout, layout
+from .layout import Layout, layout
 
 
 def key_of(dynamics: Dynamics) -> str:

@@ -7,7 +7,10 @@ from typing import Any
 from ..functional import Dynamics
 from .expression import Symbol, add, gradients, ordered
 from .lines import write
-from .rewrite import Rule, powers_of_two, rewrite, shared_logistic, slow_relaxation
+from .rewrite import powers_of_two, rewritten, shared_logistic, slow_relaxation
+
+EXPENSIVE = ("exp2", "exp2m1", "log", "sigmoid", "sqrt", "tanh")
+"""Operations that cost more than to write their value down and read it back."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,22 @@ class Program:
 
     Forward, for every time step: ``enter``, then ``substep`` as often as there are sub-steps,
     then ``leave``. Backward, with rows ``g_...`` for the derivatives with respect to the rows:
-    ``leave_back``, ``substep_back`` as often, ``enter_back``.
+    ``leave_back``, ``substep_back`` as often, ``enter_back``. To go backward, the sub-steps are
+    taken again as ``substep_kept``, which leaves what was expensive in the rows ``kept``.
     """
 
     enter: Phase
     substep: Phase
     leave: Phase
+    substep_kept: Phase
     leave_back: Phase
     substep_back: Phase
     enter_back: Phase
+    kept: tuple[str, ...]
+
+    def phases(self) -> list[tuple[str, Phase]]:
+        """Every phase with its name."""
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Phase)]
 
 
 def trace(dynamics: Dynamics, learned: Iterable[str] = (), is_double: bool = False) -> Program:
@@ -43,44 +53,68 @@ def trace(dynamics: Dynamics, learned: Iterable[str] = (), is_double: bool = Fal
 
     In double precision without the series and cuts that are exact to float32 only.
     """
-    before, after = ((), ()) if is_double else ((slow_relaxation,), (shared_logistic,))
-    learned = tuple(learned)
-    rows = {name: Symbol.named(name) for name in ("input_", "mem", "i_in")}
+    before = () if is_double else (slow_relaxation,)
+    after = (powers_of_two,) if is_double else (shared_logistic, powers_of_two)
+    rows = {name: Symbol.named(name) for name in ("input_", "mem", "i_in", "g_mem_given")}
     state = {name: Symbol.named(name) for name in dynamics.circuit.states}
     coefficients = {name: Symbol.named(name) for name in dynamics.coefficients}
     wanted = {name: coefficients[name] for name in learned}
 
     i_in, v = dynamics.enter(rows["input_"], rows["mem"], coefficients)
     entered = {"i_in": i_in, "v": v}
-    moved = dynamics.substep(state, rows["i_in"], coefficients)
-    moved = dict(zip(moved, rewrite(list(moved.values()), *before), strict=True))
-    mem = dynamics.leave(state["v"], coefficients)
-    left = {"mem": mem}
+    moved = rewritten(dynamics.substep(state, rows["i_in"], coefficients), *before)
+    left = {"mem": dynamics.leave(state["v"], coefficients)}
     if dynamics.spike != "binary":
-        left["spk"] = dynamics.send(mem, coefficients)
+        left["spk"] = dynamics.send(left["mem"], coefficients)
 
-    def phase(results: dict[str, Any]) -> Phase:
-        return _phase(results, *after, powers_of_two)
+    by_entry = {"mem": rows["mem"], "input_": rows["input_"]}
+    entered_back = _derivatives(entered, by_entry, wanted)
+    moved_back = _derivatives(moved, state, wanted | {"i_in": rows["i_in"]})
+    left_back = _derivatives(left, {"v": state["v"]}, wanted, mem=rows["g_mem_given"])
 
-    by_mem = {"mem": rows["mem"], "input_": rows["input_"]}
+    both = rewritten(moved | moved_back, *after)
+    moved = {name: both[name] for name in moved}
+    moved_back = {name: both[name] for name in moved_back}
+    kept = _expensive_in_both(moved, moved_back)
     return Program(
-        enter=phase(entered),
-        substep=phase(moved),
-        leave=phase(left),
-        leave_back=phase(_derivatives(left, {"v": state["v"]}, wanted)),
-        substep_back=phase(_derivatives(moved, state, wanted | {"i_in": rows["i_in"]})),
-        enter_back=phase(_derivatives(entered, by_mem, wanted)),
+        enter=_phase(rewritten(entered, *after)),
+        substep=_phase(moved),
+        leave=_phase(rewritten(left, *after)),
+        substep_kept=_phase(moved | kept, in_place=False),
+        leave_back=_phase(rewritten(left_back, *after)),
+        substep_back=_phase(_reading(kept, moved_back)),
+        enter_back=_phase(rewritten(entered_back, *after)),
+        kept=tuple(kept),
     )
 
 
+def _expensive_in_both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Symbol]:
+    in_both = dict.fromkeys(ordered(list(one.values())))
+    found = [symbol for symbol in ordered(list(other.values())) if symbol in in_both]
+    return {f"kept{k}": s for k, s in enumerate(s for s in found if s.op in EXPENSIVE)}
+
+
+def _reading(kept: dict[str, Symbol], results: dict[str, Any]) -> dict[str, Any]:
+    """``results`` made of inputs called as in ``kept``, where their values are known."""
+    names = {symbol: name for name, symbol in kept.items()}
+    return rewritten(results, replaced=names)
+
+
 def _derivatives(
-    results: dict[str, Any], by: dict[str, Symbol], summed_by: dict[str, Symbol]
+    results: dict[str, Any],
+    by: dict[str, Symbol],
+    summed_by: dict[str, Symbol],
+    **more: Symbol,
 ) -> dict[str, Any]:
-    """Derivatives by the rows ``by``; those by ``summed_by`` are added to what is there."""
+    """Derivatives by the rows ``by``; those by ``summed_by`` are added to what is there.
+
+    What arrives for a result is the row ``g_...``, and ``more``.
+    """
     arriving: dict[Symbol, Any] = {}
     for name, value in results.items():
         if isinstance(value, Symbol):
-            arriving[value] = add(arriving.get(value, 0.0), Symbol.named(f"g_{name}"))
+            arrived = add(Symbol.named(f"g_{name}"), more.get(name, 0.0))
+            arriving[value] = add(arriving.get(value, 0.0), arrived)
     parts = gradients(arriving, [*by.values(), *summed_by.values()])
     named = dict(zip((f"g_{name}" for name in (*by, *summed_by)), parts, strict=True))
     for name in summed_by:
@@ -88,10 +122,11 @@ def _derivatives(
     return named
 
 
-def _phase(results: dict[str, Any], *rules: Rule) -> Phase:
-    changed = {name: value for name, value in results.items() if not _is_input(value, name)}
+def _phase(results: dict[str, Any], in_place: bool = True) -> Phase:
+    """``in_place``, what is written where it was read need not be written if it is the same."""
+    changed = {n: value for n, value in results.items() if not (in_place and _is_input(value, n))}
     reads = [s.args[0] for s in ordered(list(changed.values())) if s.op == "input"]
-    lines = write({f"new_{name}": value for name, value in changed.items()}, *rules)
+    lines = write({f"new_{name}": value for name, value in changed.items()})
     return Phase(tuple(reads), tuple(lines), tuple(changed))
 
 

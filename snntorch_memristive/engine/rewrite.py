@@ -1,7 +1,7 @@
 """The same values from fewer operations."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..relaxation import SLOWEST
@@ -24,14 +24,20 @@ Known = dict[Any, Bounds]
 Rule = Callable[[Symbol, Known], Any]
 
 
-def rewrite(roots: list[Any], *rules: Rule) -> list[Any]:
-    """``roots`` with each of ``rules`` applied wherever it fits, and equal values made one."""
+def rewritten(
+    results: dict[str, Any], *rules: Rule, replaced: Mapping[Symbol, str] | None = None
+) -> dict[str, Any]:
+    """``results``, formulas by name, with equal values made one and ``rules`` applied.
+
+    A symbol in ``replaced`` becomes the input of that name.
+    """
+    roots = list(results.values())
     for rule in rules or (_as_it_is,):
-        roots = _rewritten(roots, rule)
-    return roots
+        roots = _apply_rule(roots, rule, replaced or {})
+    return dict(zip(results, roots, strict=True))
 
 
-def _rewritten(roots: list[Any], rule: Rule) -> list[Any]:
+def _apply_rule(roots: list[Any], rule: Rule, replaced: Mapping[Symbol, str]) -> list[Any]:
     merged: dict[tuple, Symbol] = {}
     same: dict[Symbol, Symbol] = {}
     bounds: Known = {}
@@ -48,10 +54,15 @@ def _rewritten(roots: list[Any], rule: Rule) -> list[Any]:
         return same[formula] if isinstance(formula, Symbol) else formula
 
     for symbol in ordered(roots):
-        args = [renewed[a] if isinstance(a, Symbol) else a for a in symbol.args]
-        plain = symbol if symbol.op == "input" else Symbol(symbol.op, *args)
-        limits = _bounds(plain, bounds)
-        renewed[symbol] = unique(rule(plain, bounds))
+        if symbol in replaced:
+            symbol_now = Symbol.named(replaced[symbol])
+        elif symbol.op == "input":
+            symbol_now = symbol
+        else:
+            args = [renewed[a] if isinstance(a, Symbol) else a for a in symbol.args]
+            symbol_now = Symbol(symbol.op, *args)
+        limits = _bounds(symbol_now, bounds)
+        renewed[symbol] = unique(rule(symbol_now, bounds))
         if isinstance(renewed[symbol], Symbol):  # a rule changes the form, not the value
             bounds[renewed[symbol]] = limits
     return [renewed[root] if isinstance(root, Symbol) else root for root in roots]

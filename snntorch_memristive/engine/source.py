@@ -1,94 +1,19 @@
 """The text of a CPU kernel: a program's phases in loops over time, blocks and neurons."""
 
-from dataclasses import dataclass
-
 from ..functional import Dynamics
+from .layout import Layout
 from .program import Phase, trace
-
-BLOCK = 512
-"""Neurons that are taken through time together; their states stay in the fastest memory."""
-
-TRACED = 16
-"""About how many sub-steps are computed again at a time in the backward pass."""
+from .workspace import BLOCK, Workspace
 
 HEADER = '''"""Generated from {dynamics!r}."""
 import numpy as np
 from numba import njit
 from snntorch_memristive.engine.{arithmetic} import *
-from snntorch_memristive.engine.memory import add, clear, copy, holds_nonsense, read, write
+from snntorch_memristive.engine.memory import clear, copy, holds_nonsense, view
 
 F = np.{dtype}
 FAST = {{"contract", "arcp", "nsz", "reassoc"}}
 '''
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a kernel is given, in order, and how it is cut."""
-
-    states: tuple[str, ...]
-    memristors: tuple[str, ...]
-    coefficients: tuple[str, ...]
-    per_neuron: frozenset[str]
-    """Coefficients that have a value for every neuron; the others are one number."""
-    learned: tuple[str, ...]
-    """Coefficients that get derivatives."""
-    spikes: bool
-    """Does the kernel send spikes, or only the membrane?"""
-    chunk: int
-    """Time steps between two stored states."""
-    substeps: int
-
-    @property
-    def carried(self) -> tuple[str, ...]:
-        """What goes from one time step to the next."""
-        return ("mem", *self.memristors)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """What is recorded at every time step."""
-        return ("mem", "spk") if self.spikes else ("mem",)
-
-    @property
-    def forward(self) -> list[str]:
-        """Addresses that the forward pass takes."""
-        return [
-            "input_",
-            *(f"{name}_before" for name in self.carried),
-            *self.coefficients,
-            *self.outputs,
-            *(f"{name}_after" for name in self.memristors),
-            "stored",
-        ]
-
-    @property
-    def backward(self) -> list[str]:
-        """Addresses that the backward pass takes; 0 for a derivative that is none."""
-        return [
-            "input_",
-            *(f"{name}_before" for name in self.carried),
-            *self.coefficients,
-            "stored",
-            *(f"g_{name}" for name in self.outputs),
-            *(f"g_{name}_after" for name in self.memristors),
-            "g_input_",
-            *(f"g_{name}_before" for name in self.carried),
-            *(f"g_{name}" for name in self.learned),
-        ]
-
-
-def layout(dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, ...]) -> Layout:
-    """How a kernel of ``dynamics`` is laid out."""
-    return Layout(
-        states=dynamics.circuit.states,
-        memristors=dynamics.memristors,
-        coefficients=dynamics.coefficients,
-        per_neuron=per_neuron,
-        learned=learned,
-        spikes=dynamics.spike != "binary",
-        chunk=max(1, TRACED // dynamics.substeps),
-        substeps=dynamics.substeps,
-    )
 
 
 def generate(dynamics: Dynamics, plan: Layout, dtype: str) -> str:
@@ -98,95 +23,98 @@ def generate(dynamics: Dynamics, plan: Layout, dtype: str) -> str:
     """
     program = trace(dynamics, plan.learned, is_double=dtype == "float64")
     arithmetic = "arithmetic" if dtype == "float32" else "arithmetic64"
-    vectors = [name for name in plan.coefficients if name in plan.per_neuron]
-    own = ["input_", "i_in", *plan.outputs, *plan.states, *vectors]
-    own += [f"g_{name}" for name in ("input_", "i_in", *plan.outputs, *plan.states, *plan.learned)]
-    rows = {name: k for k, name in enumerate(own)}
-    parts = [HEADER.format(dynamics=dynamics, arithmetic=arithmetic, dtype=dtype)]
-    for name, phase in vars(program).items():
-        parts.append(_loop(name, phase, rows, plan))
-    parts += [_forward(plan, rows), _backward(plan, rows)]
-    return "\n\n".join(parts)
+    space = Workspace(plan, program)
+    head = HEADER.format(dynamics=dynamics, arithmetic=arithmetic, dtype=dtype)
+    loops = [_loop(plan, space, name, phase) for name, phase in program.phases()]
+    return "\n\n".join([head, *loops, _forward(plan, space), _backward(plan, space)])
 
 
 def _scalars(plan: Layout) -> list[str]:
     return [name for name in plan.coefficients if name not in plan.per_neuron]
 
 
-def _row(rows: dict[str, int], name: str) -> str:
-    return f"w[{rows[name] * BLOCK}:{(rows[name] + 1) * BLOCK}]"
+def _parameters(plan: Layout, space: Workspace, phase: str) -> list[str]:
+    offsets = ["at", "of"] if phase.endswith(("_kept", "_back")) else []
+    return ["m", "w", *offsets, *space.outer(phase), *_scalars(plan)]
 
 
-def _loop(name: str, phase: Phase, rows: dict[str, int], plan: Layout) -> str:
-    read = [row for row in phase.reads if row in rows]
-    used = dict.fromkeys([*read, *phase.writes])
-    lines = [f"def {name}({', '.join(['m', 'w', *_scalars(plan)])}):"]
-    lines += [f"    r_{row} = {_row(rows, row)}" for row in used]
+def _loop(plan: Layout, space: Workspace, name: str, phase: Phase) -> str:
+    sources = {row: space.source(name, row) for row in phase.reads}
+    sources = {row: place for row, place in sources.items() if place}
+    targets = {row: space.target(name, row) for row in phase.writes}
+    # One name per place: a compiler must see that what is read and written is the same row.
+    places = dict.fromkeys([*sources.values(), *targets.values()])
+    arrays = {place: f"row{k}" for k, place in enumerate(places)}
+    lines = [f"def {name}({', '.join(_parameters(plan, space, name))}):"]
+    lines += [f"    {array} = {place}" for place, array in arrays.items()]
     lines += ["    for j in range(m):"]
-    lines += [f"        {row} = r_{row}[j]" for row in read]
+    lines += [f"        {row} = {arrays[place]}[j]" for row, place in sources.items()]
     lines += [f"        {line}" for line in phase.lines]
-    lines += [f"        r_{row}[j] = new_{row}" for row in phase.writes]
+    lines += [f"        {arrays[place]}[j] = new_{row}" for row, place in targets.items()]
     return "\n".join(['@njit(fastmath=FAST, error_model="numpy")', *lines])
 
 
 class _Text:
-    """Lines with indentation."""
+    """The lines of one function."""
 
-    def __init__(self, plan: Layout, rows: dict[str, int], addresses: list[str]) -> None:
+    def __init__(self, plan: Layout, space: Workspace, addresses: list[str]) -> None:
         self.lines: list[str] = []
         self.plan = plan
-        self.rows = rows
+        self.space = space
         self.places = {name: k for k, name in enumerate(addresses)}
 
     def put(self, depth: int, *lines: str) -> None:
         self.lines += ["    " * depth + line for line in lines]
 
-    def move(self, depth: int, function: str, row: str, address: str, offset: str) -> None:
-        place = self.places[address]
-        self.put(depth, f"{function}({_row(self.rows, row)}, m, a[{place}], {offset})")
+    def address(self, name: str) -> str:
+        return f"a[{self.places[name]}]"
 
-    def call(self, depth: int, phase: str) -> None:
-        self.put(depth, f"{phase}({', '.join(['m', 'w', *_scalars(self.plan)])})")
+    def view(self, name: str, offset: str) -> str:
+        """The row of what is given under ``name``."""
+        return f"view(w, {self.address(name)}, {offset}, m)"
 
-    def start(self, name: str) -> None:
+    def call(self, depth: int, phase: str, **outer: str) -> None:
+        values = [outer.get(p, p) for p in _parameters(self.plan, self.space, phase)]
+        self.put(depth, f"{phase}({', '.join(values)})")
+
+    def start(self, name: str, size: int) -> None:
         """Head of a function, down to the loop over blocks and what stays all the time."""
         self.put(0, "@njit(nogil=True, cache=True)", f"def {name}(begin, end, n, steps, a):")
-        self.put(1, "nonsense = False")
-        self.put(1, f"w = np.empty({len(self.rows) * BLOCK}, F)", "one = np.empty(1, F)")
+        self.put(1, f"w = np.empty({size}, F)")
         for scalar in _scalars(self.plan):
-            self.put(1, f"read(one, 1, a[{self.places[scalar]}], 0)", f"{scalar} = one[0]")
-
-    def block(self) -> None:
+            self.put(1, f"{scalar} = view(w, {self.address(scalar)}, 0, 1)[0]")
         self.put(1, f"for b in range(begin, end, {BLOCK}):", f"    m = min({BLOCK}, end - b)")
-        for name in self.plan.coefficients:
-            if name in self.plan.per_neuron:
-                self.move(2, "read", name, name, "b")
+        for vector in self.plan.coefficients:
+            if vector in self.plan.per_neuron:
+                self.put(2, f"copy({self.view(vector, 'b')}, {self.space.row(vector)}, m)")
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
 
 
-def _forward(plan: Layout, rows: dict[str, int]) -> str:
-    text = _Text(plan, rows, plan.forward)
-    text.start("forward")
-    text.block()
-    for name in plan.carried:
-        text.move(2, "read", name, f"{name}_before", "b")
+def _forward(plan: Layout, space: Workspace) -> str:
+    text = _Text(plan, space, plan.forward)
+    text.start("forward", space.size_forward)
+    text.lines.insert(2, "    nonsense = False")
+    text.put(2, f"mem = {text.view('mem_before', 'b')}")
+    for name in plan.memristors:
+        text.put(2, f"copy({text.view(f'{name}_before', 'b')}, {space.row(name)}, m)")
     text.put(2, "for t in range(steps):")
-    kept = f"a[{text.places['stored']}] != 0"
-    text.put(3, f"if t > 0 and t % {plan.chunk} == 0 and {kept}:")
+    text.put(3, f"if t > 0 and t % {plan.chunk} == 0 and {text.address('stored')} != 0:")
     for k, name in enumerate(plan.carried):
-        text.move(4, "write", name, "stored", _stored(plan, k, f"(t // {plan.chunk} - 1)"))
-    text.move(3, "read", "input_", "input_", "t * n + b")
-    text.put(3, f"nonsense |= holds_nonsense({_row(rows, 'input_')}, m)")
+        row = "mem" if name == "mem" else space.row(name)
+        place = text.view("stored", _stored(plan, k, f"(t // {plan.chunk} - 1)"))
+        text.put(4, f"copy({row}, {place}, m)")
+    text.put(3, f"input_ = {text.view('input_', 't * n + b')}")
+    text.put(3, "nonsense |= holds_nonsense(input_, m)")
     text.call(3, "enter")
     text.put(3, f"for s in range({plan.substeps}):")
     text.call(4, "substep")
-    text.call(3, "leave")
-    for name in plan.outputs:
-        text.move(3, "write", name, name, "t * n + b")
+    text.put(3, f"mem = {text.view('mem', 't * n + b')}")
+    spk = {"spk": text.view("spk", "t * n + b")} if plan.spikes else {}
+    text.call(3, "leave", **spk)
     for name in plan.memristors:
-        text.move(2, "write", name, f"{name}_after", "b")
+        text.put(2, f"copy({space.row(name)}, {text.view(f'{name}_after', 'b')}, m)")
     text.put(1, "return nonsense")
     return str(text)
 
@@ -195,74 +123,73 @@ def _stored(plan: Layout, k: int, chunk: str) -> str:
     return f"({chunk} * {len(plan.carried)} + {k}) * n + b"
 
 
-def _backward(plan: Layout, rows: dict[str, int]) -> str:
-    text = _Text(plan, rows, plan.backward)
-    text.start("backward")
-    count = len(plan.states)
-    text.put(1, f"trace = np.empty({plan.chunk * (plan.substeps + 1) * count * BLOCK}, F)")
-    text.put(1, f"mems = np.empty({plan.chunk * BLOCK}, F)")
-    text.put(1, f"currents = np.empty({plan.chunk * BLOCK}, F)")
-    text.block()
-    text.put(2, f"clear({_row(rows, 'g_mem')}, m)")
+def _backward(plan: Layout, space: Workspace) -> str:
+    text = _Text(plan, space, plan.backward)
+    text.start("backward", space.size_backward)
+    text.put(2, f"clear({space.row('nothing')}, m)", f"clear({space.row('g_mem')}, m)")
     for name in plan.memristors:
-        text.put(2, f"clear({_row(rows, f'g_{name}')}, m)")
-        _add_if_given(text, 2, f"g_{name}", f"g_{name}_after", "b")
+        given = _given(text, f"g_{name}_after", "b")
+        text.put(2, f"copy({given}, {space.row(f'g_{name}')}, m)")
     for name in plan.learned:
-        text.put(2, f"clear({_row(rows, f'g_{name}')}, m)")
+        text.put(2, f"clear({space.row(f'g_{name}')}, m)")
     text.put(2, f"for c in range((steps - 1) // {plan.chunk}, -1, -1):")
     text.put(3, f"first = c * {plan.chunk}", f"last = min(first + {plan.chunk}, steps)")
-    text.put(3, "if c == 0:")
+    _forward_again(text, plan, space)
+    _back_again(text, plan, space)
     for name in plan.carried:
-        text.move(4, "read", name, f"{name}_before", "b")
-    text.put(3, "else:")
-    for k, name in enumerate(plan.carried):
-        text.move(4, "read", name, "stored", _stored(plan, k, "(c - 1)"))
-    text.put(3, "for t in range(first, last):")
-    text.put(4, "k = t - first")
-    text.move(4, "read", "input_", "input_", "t * n + b")
-    text.put(4, f"copy({_row(rows, 'mem')}, mems[k * {BLOCK}:(k + 1) * {BLOCK}], m)")
-    text.call(4, "enter")
-    text.put(4, f"copy({_row(rows, 'i_in')}, currents[k * {BLOCK}:(k + 1) * {BLOCK}], m)")
-    text.put(4, f"for s in range({plan.substeps}):")
-    for i, name in enumerate(plan.states):
-        text.put(5, f"copy({_row(rows, name)}, {_traced(plan, 's', i)}, m)")
-    text.call(5, "substep")
-    for i, name in enumerate(plan.states):
-        text.put(4, f"copy({_row(rows, name)}, {_traced(plan, str(plan.substeps), i)}, m)")
-    text.call(4, "leave")
-    text.put(3, "for t in range(last - 1, first - 1, -1):")
-    text.put(4, "k = t - first")
-    _add_if_given(text, 4, "g_mem", "g_mem", "t * n + b")
-    if plan.spikes:
-        text.put(4, f"clear({_row(rows, 'g_spk')}, m)")
-        _add_if_given(text, 4, "g_spk", "g_spk", "t * n + b")
-    for i, name in enumerate(plan.states):
-        text.put(4, f"copy({_traced(plan, str(plan.substeps), i)}, {_row(rows, name)}, m)")
-    text.call(4, "leave_back")
-    text.put(4, f"clear({_row(rows, 'g_i_in')}, m)")
-    text.put(4, f"copy(currents[k * {BLOCK}:(k + 1) * {BLOCK}], {_row(rows, 'i_in')}, m)")
-    text.put(4, f"for s in range({plan.substeps} - 1, -1, -1):")
-    for i, name in enumerate(plan.states):
-        text.put(5, f"copy({_traced(plan, 's', i)}, {_row(rows, name)}, m)")
-    text.call(5, "substep_back")
-    text.put(4, f"copy(mems[k * {BLOCK}:(k + 1) * {BLOCK}], {_row(rows, 'mem')}, m)")
-    text.move(4, "read", "input_", "input_", "t * n + b")
-    text.call(4, "enter_back")
-    text.move(4, "write", "g_input_", "g_input_", "t * n + b")
-    for name in plan.carried:
-        text.move(2, "write", f"g_{name}", f"g_{name}_before", "b")
+        text.put(2, f"copy({space.row(f'g_{name}')}, {text.view(f'g_{name}_before', 'b')}, m)")
     for name in plan.learned:
-        text.move(2, "write", f"g_{name}", f"g_{name}", "b")
+        text.put(2, f"copy({space.row(f'g_{name}')}, {text.view(f'g_{name}', 'b')}, m)")
     text.put(1, "return False")
     return str(text)
 
 
-def _traced(plan: Layout, substep: str, state: int) -> str:
-    count = len(plan.states)
-    row = f"((k * {plan.substeps + 1} + {substep}) * {count} + {state}) * {BLOCK}"
-    return f"trace[{row}:{row} + {BLOCK}]"
+def _forward_again(text: _Text, plan: Layout, space: Workspace) -> None:
+    """The steps of a chunk once more, leaving every sub-step's rows behind."""
+    text.put(3, f"of = {space.steps_start}", f"at = {space.substeps_start}")
+    for k, name in enumerate(plan.carried):
+        row = space.row_of_step(name) if name == "mem" else space.row_of_substep(name)
+        text.put(3, "if c == 0:")
+        text.put(4, f"copy({text.view(f'{name}_before', 'b')}, {row}, m)")
+        text.put(3, "else:")
+        text.put(4, f"copy({text.view('stored', _stored(plan, k, '(c - 1)'))}, {row}, m)")
+    text.put(3, "for t in range(first, last):")
+    mem = space.row_of_step("mem")
+    text.call(4, "enter", input_=text.view("input_", "t * n + b"), mem=mem)
+    text.put(4, f"copy({space.row('i_in')}, {space.row_of_step('i_in')}, m)")
+    text.put(4, f"copy({space.row('v')}, {space.row_of_substep('v')}, m)")
+    text.put(4, f"for s in range({plan.substeps}):")
+    text.call(5, "substep_kept")
+    text.put(5, f"at += {space.substep}")
+    text.put(4, "if t + 1 < last:")
+    text.put(5, f"copy({space.row_of_substep('v')}, {space.row('v')}, m)")
+    text.put(5, f"before, at = at, at + {space.substep}")
+    for name in plan.memristors:
+        before = space.row_of_substep(name, "before")
+        text.put(5, f"copy({before}, {space.row_of_substep(name)}, m)")
+    text.put(5, f"of += {space.step}")
+    spk = {"spk": space.row("i_in")} if plan.spikes else {}  # nobody reads it
+    text.call(5, "leave", mem=mem, **spk)
 
 
-def _add_if_given(text: _Text, depth: int, row: str, address: str, offset: str) -> None:
-    text.put(depth, f"if a[{text.places[address]}] != 0:")
-    text.move(depth + 1, "add", row, address, offset)
+def _back_again(text: _Text, plan: Layout, space: Workspace) -> None:
+    """The adjoint of the steps of a chunk, from the last to the first."""
+    text.put(3, "for t in range(last - 1, first - 1, -1):")
+    given = {"g_mem_given": _given(text, "g_mem", "t * n + b")}
+    if plan.spikes:
+        given["g_spk"] = _given(text, "g_spk", "t * n + b")
+    text.call(4, "leave_back", **given)
+    text.put(4, f"clear({space.row('g_i_in')}, m)")
+    text.put(4, f"for s in range({plan.substeps}):")
+    text.put(5, f"at -= {space.substep}")
+    text.call(5, "substep_back")
+    outer = {name: text.view(name, "t * n + b") for name in ("input_", "g_input_")}
+    text.call(4, "enter_back", **outer)
+    text.put(4, f"at -= {space.substep}")
+    text.put(4, f"of -= {space.step}")
+
+
+def _given(text: _Text, name: str, offset: str) -> str:
+    """The row of a derivative, or one of zeros if there is none."""
+    nothing = text.space.row("nothing")
+    return f"({text.view(name, offset)} if {text.address(name)} != 0 else {nothing})"

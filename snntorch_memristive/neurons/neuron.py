@@ -115,8 +115,9 @@ class MemristiveNeuron(SpikingNeuron):
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """What may be trained, as the circuit takes it; see Dynamics."""
         fixed = list(self._buffers.values())
-        varies = self._parameters or torch.is_inference_mode_enabled()
-        if varies or any(b.dim() or not _is_readable(b) for b in fixed):
+        if self._parameters or any(not _is_readable(b) or b.dim() for b in fixed):
+            return self._computed_coefficients(dtype)
+        if torch.is_inference_mode_enabled():  # what is made there is of no use elsewhere
             return self._computed_coefficients(dtype)
         now = (dtype, self.dt, *[buffer.item() for buffer in fixed])
         if self._kept is None or self._kept[0] != now:

@@ -1,0 +1,77 @@
+"""What a kernel is given, in order, and how time is cut."""
+
+from dataclasses import dataclass
+
+from ..functional import Dynamics
+
+TRACED = 16
+"""About how many sub-steps are computed again at a time in the backward pass."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a kernel is given, in order, and how it is cut."""
+
+    states: tuple[str, ...]
+    memristors: tuple[str, ...]
+    coefficients: tuple[str, ...]
+    per_neuron: frozenset[str]
+    """Coefficients that have a value for every neuron; the others are one number."""
+    learned: tuple[str, ...]
+    """Coefficients that get derivatives."""
+    spikes: bool
+    """Does the kernel send spikes, or only the membrane?"""
+    chunk: int
+    """Time steps between two stored states."""
+    substeps: int
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """What goes from one time step to the next."""
+        return ("mem", *self.memristors)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What is recorded at every time step."""
+        return ("mem", "spk") if self.spikes else ("mem",)
+
+    @property
+    def forward(self) -> list[str]:
+        """Addresses that the forward pass takes."""
+        return [
+            "input_",
+            *(f"{name}_before" for name in self.carried),
+            *self.coefficients,
+            *self.outputs,
+            *(f"{name}_after" for name in self.memristors),
+            "stored",
+        ]
+
+    @property
+    def backward(self) -> list[str]:
+        """Addresses that the backward pass takes; 0 for a derivative that is none."""
+        return [
+            "input_",
+            *(f"{name}_before" for name in self.carried),
+            *self.coefficients,
+            "stored",
+            *(f"g_{name}" for name in self.outputs),
+            *(f"g_{name}_after" for name in self.memristors),
+            "g_input_",
+            *(f"g_{name}_before" for name in self.carried),
+            *(f"g_{name}" for name in self.learned),
+        ]
+
+
+def layout(dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, ...]) -> Layout:
+    """How a kernel of ``dynamics`` is laid out."""
+    return Layout(
+        states=dynamics.circuit.states,
+        memristors=dynamics.memristors,
+        coefficients=dynamics.coefficients,
+        per_neuron=per_neuron,
+        learned=learned,
+        spikes=dynamics.spike != "binary",
+        chunk=max(1, TRACED // dynamics.substeps),
+        substeps=dynamics.substeps,
+    )

@@ -1,0 +1,81 @@
+"""Where the rows of a block of neurons are while a kernel works on them."""
+
+from .layout import Layout
+from .program import Program
+
+BLOCK = 512
+"""Neurons that are taken through time together; their states stay in the fastest memory."""
+
+
+class Workspace:
+    """Rows of numbers, one per neuron of a block, as slices of one array ``w``.
+
+    One array, because a compiler needs no proof then that rows do not overlap, and vectorises.
+    First come rows that have a fixed place. Behind them are, for the backward pass, the rows
+    that every time step of a chunk has, from ``w[of]``, and those that every sub-step has, from
+    ``w[at]``. What a kernel is given, or gives, is read and written where it is: the ``outer``
+    rows of a phase are its parameters.
+    """
+
+    def __init__(self, plan: Layout, program: Program) -> None:
+        vectors = [name for name in plan.coefficients if name in plan.per_neuron]
+        grads = [f"g_{name}" for name in ("mem", "i_in", *plan.states, *plan.learned)]
+        self._fixed = _numbered(["i_in", "nothing", *plan.states, *vectors, *grads])
+        self._of_step = _numbered(["mem", "i_in"])
+        self._of_substep = _numbered([*plan.states, *program.kept])
+        self._states = plan.states
+        self._outer = {
+            "enter": ("input_", "mem"),
+            "leave": plan.outputs,
+            "leave_back": ("g_mem_given", *(f"g_{name}" for name in plan.outputs[1:])),
+            "enter_back": ("input_", "g_input_"),
+        }
+        self.step = len(self._of_step) * BLOCK
+        """Numbers that a time step leaves behind."""
+        self.substep = len(self._of_substep) * BLOCK
+        """Numbers that a sub-step leaves behind."""
+        self.steps_start = len(self._fixed) * BLOCK
+        self.substeps_start = self.steps_start + plan.chunk * self.step
+        self.size_forward = self.steps_start
+        self.size_backward = self.substeps_start + plan.chunk * (plan.substeps + 1) * self.substep
+
+    def outer(self, phase: str) -> tuple[str, ...]:
+        """Rows that are parameters of ``phase``."""
+        return self._outer.get(phase, ())
+
+    def row(self, name: str) -> str:
+        """The row with a fixed place."""
+        return _slice(self._fixed[name])
+
+    def row_of_step(self, name: str) -> str:
+        """The row of the time step that ``of`` points at."""
+        return _slice(self._of_step[name], "of")
+
+    def row_of_substep(self, name: str, start: str = "at") -> str:
+        """The row of the sub-step that ``at`` points at."""
+        return _slice(self._of_substep[name], start)
+
+    def source(self, phase: str, name: str) -> str | None:
+        """Where ``phase`` reads ``name``; None for a coefficient that is one number."""
+        if name in self.outer(phase):
+            return name
+        if phase in ("substep_kept", "substep_back", "leave_back") and name in self._of_substep:
+            return self.row_of_substep(name)
+        if phase in ("substep_kept", "substep_back", "enter_back") and name in self._of_step:
+            return self.row_of_step(name)
+        return self.row(name) if name in self._fixed else None
+
+    def target(self, phase: str, name: str) -> str:
+        """Where ``phase`` writes ``name``."""
+        if phase == "substep_kept" and name in self._states:  # they are those of the next one
+            return self.row_of_substep(name, f"at + {self.substep}")
+        return self.source(phase, name) or name
+
+
+def _numbered(names: list[str]) -> dict[str, int]:
+    return {name: k for k, name in enumerate(names)}
+
+
+def _slice(row: int, start: str = "") -> str:
+    first, last = row * BLOCK, (row + 1) * BLOCK
+    return f"w[{start} + {first}:{start} + {last}]" if start else f"w[{first}:{last}]"
