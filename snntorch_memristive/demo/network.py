@@ -14,6 +14,9 @@ from ..neurons import MIF
 BETA = 0.5
 """Decay of the membranes per step, in both networks."""
 
+DROPOUT = 0.2
+"""Share of hidden spikes that training leaves out at every step, in both networks."""
+
 
 class Net(nn.Module):
     """Fully connected spiking classifier: layer, neuron, layer, neuron, ...
@@ -36,6 +39,7 @@ class Net(nn.Module):
         self.num_steps = num_steps
         self.layers = nn.ModuleList(make_layer(*size) for size in pairwise(sizes))
         self.neurons = nn.ModuleList(make_neuron() for _ in sizes[1:])
+        self.dropout = nn.Dropout(DROPOUT)
 
     def forward(
         self,
@@ -47,7 +51,8 @@ class Net(nn.Module):
         for _ in range(self.num_steps):
             spk = images.flatten(1)
             for k, (layer, neuron) in enumerate(zip(self.layers, self.neurons, strict=True)):
-                spk, mems[k] = neuron(layer(spk), mems[k])
+                inputs = self.dropout(spk) if k > 0 else spk
+                spk, mems[k] = neuron(layer(inputs), mems[k])
             spk_rec.append(spk)
             mem_rec.append(mems[-1])
         return torch.stack(spk_rec), torch.stack(mem_rec)

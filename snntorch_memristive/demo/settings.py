@@ -45,8 +45,8 @@ class Settings:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "digits": {"hidden": [128], "epochs": 20, "lr": 1e-2, "lr_decay": 0.9},
-    "mnist": {"hidden": [256], "epochs": 10, "lr": 3e-3, "lr_decay": 0.7},
-    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 3e-3, "lr_decay": 0.7},
+    "mnist": {"hidden": [256], "epochs": 10, "lr": 5e-3, "lr_decay": 0.7},
+    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 2e-3, "lr_decay": 0.75},
 }
 """Defaults that depend on the images."""
 

@@ -1,5 +1,5 @@
 """Kernels generated from the physics: equal to functional, and fast."""
 
-from .choice import choose_engine, kernel_key
+from .choice import choose_engine, kernel_keys
 
-__all__ = ["choose_engine", "kernel_key"]
+__all__ = ["choose_engine", "kernel_keys"]

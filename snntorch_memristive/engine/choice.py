@@ -1,5 +1,6 @@
 """Which engine can take a neuron through time?"""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 
@@ -11,24 +12,29 @@ from ..tracing import is_wrapped
 from .op import key_of
 from .program import trace
 
+ENGINES = {"cpu": "numba", "cuda": "triton"}
+"""Who compiles the kernels of a type of device; also the name of the package."""
 
-def kernel_key(dynamics: Dynamics) -> str:
-    """What a kernel of ``dynamics`` is called; empty if there can be none."""
-    return key_of(dynamics) if _has_numba() and _is_traceable(dynamics) else ""
+DTYPES = {"cpu": (torch.float32, torch.float64), "cuda": (torch.float32,)}
+"""What kernels can compute in."""
 
 
-def choose_engine(key: str, input_: Tensor) -> str:
-    """ "numba" if the kernels called ``key`` can take tensors like ``input_``, else "eager"."""
+def kernel_keys(dynamics: Dynamics) -> dict[str, str]:
+    """What the kernel of ``dynamics`` is called, by the types of device that can have one."""
+    if not _is_traceable(dynamics):
+        return {}
+    key = key_of(dynamics)
+    return {device: key for device, package in ENGINES.items() if find_spec(package)}
+
+
+def choose_engine(keys: Mapping[str, str], input_: Tensor) -> str:
+    """ "numba" or "triton" if one of ``keys`` can take tensors like ``input_``, else "eager"."""
+    is_compiling = torch.compiler.is_compiling()
     is_plain = type(input_) in (Tensor, nn.Parameter) and not is_wrapped(input_)
-    if not (key and (is_plain or torch.compiler.is_compiling())):
+    device = input_.device.type
+    if device not in keys or not (is_plain or is_compiling) or (is_compiling and not keys[device]):
         return "eager"
-    is_known = input_.device.type == "cpu" and input_.dtype in (torch.float32, torch.float64)
-    return "numba" if is_known else "eager"
-
-
-@cache
-def _has_numba() -> bool:
-    return find_spec("numba") is not None
+    return ENGINES[device] if input_.dtype in DTYPES[device] else "eager"
 
 
 @cache

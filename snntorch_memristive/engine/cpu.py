@@ -1,20 +1,19 @@
-"""Kernels for the CPU: generated, compiled by numba, and kept on disk."""
+"""Kernels for the CPU, compiled by numba."""
 
-import hashlib
-import importlib.util
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import numba
 import torch
+from torch import Tensor
 
+from ..functional import Dynamics
 from . import arithmetic, arithmetic64, memory
+from .cache import load
+from .layout import Layout
+from .source import generate
 
 WORTH_A_THREAD = 40_000
 """Sub-steps of neurons below which handing them to a second thread costs more than it saves."""
@@ -23,55 +22,19 @@ ALIGNED = 16
 """Neurons of a share come in this many, so that vectors are full."""
 
 
-def load(text: str) -> ModuleType:
-    """The module whose source is ``text``, compiled when first called or read from the cache.
+def compiled(dynamics: Dynamics, plan: Layout, dtype: torch.dtype) -> Callable[..., None]:
+    """``launch(direction, neurons, steps, tensors)`` of the kernel, as Kernel wants it."""
+    text = generate(dynamics, plan, str(dtype).removeprefix("torch."))
+    module = load(text, (arithmetic, arithmetic64, memory))
+    functions = {"forward": module.forward, "backward": module.backward}
 
-    Several processes may do so at once. Where the cache cannot be written, what is compiled
-    serves this process only.
-    """
-    digest = hashlib.sha256((text + _foundations()).encode()).hexdigest()[:16]
-    name = f"snntorch_memristive_kernel_{digest}"
-    try:
-        path = _stored(cache_folder() / f"{name}.py", text)
-        module = _imported(name, path)
-    except OSError:
-        module = ModuleType(name)
-        exec(compile(text.replace("cache=True", "cache=False"), name, "exec"), module.__dict__)
-    return module
+    def launch(direction: str, neurons: int, steps: int, tensors: Sequence[Tensor | None]) -> None:
+        addresses = tuple([0 if tensor is None else tensor.data_ptr() for tensor in tensors])
+        work = neurons * steps * plan.substeps
+        if share(functions[direction], neurons, work, neurons, steps, addresses):
+            raise ValueError("Expected a finite `input_`, but it contains NaN or infinity.")
 
-
-def cache_folder() -> Path:
-    """Where kernels are kept: ``snntorch_memristive`` in the user's folder for caches."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "snntorch_memristive"
-
-
-@cache
-def _foundations() -> str:
-    """What the generated text builds on; a kernel compiled on top of anything else is stale."""
-    files = [Path(module.__file__).read_text() for module in (arithmetic, arithmetic64, memory)]
-    return "".join([*files, numba.__version__])
-
-
-def _stored(path: Path, text: str) -> Path:
-    if not (path.exists() and path.read_text() == text):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.write_text(text)
-        draft.replace(path)
-    (path.parent / "__pycache__").mkdir(exist_ok=True)
-    if not os.access(path.parent / "__pycache__", os.W_OK):
-        raise PermissionError(path.parent)
-    return path
-
-
-def _imported(name: str, path: Path) -> ModuleType:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+    return launch
 
 
 def share(function: Callable[..., bool], neurons: int, work: int, *args: Any) -> bool:
@@ -91,4 +54,5 @@ def share(function: Callable[..., bool], neurons: int, work: int, *args: Any) ->
 
 @cache
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads of this ``process``; those of the one that it was forked from are not there."""
     return ThreadPoolExecutor(threads, thread_name_prefix="snntorch_memristive")

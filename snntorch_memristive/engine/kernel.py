@@ -4,15 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from ..functional import Dynamics
-from . import cpu
 from .layout import Layout, layout
-from .source import generate
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +18,8 @@ class Kernel:
 
     dynamics: Dynamics
     plan: Layout
-    module: ModuleType
+    launch: Callable[[str, int, int, Sequence[Tensor | None]], None]
+    """Run it in a direction, on so many neurons and steps, on tensors in the plan's order."""
 
     def forward(
         self,
@@ -42,7 +40,7 @@ class Kernel:
         stored = input_.new_empty((max(chunks, 0), len(before), neurons))
         if steps and neurons:
             tensors = [input_, *before, *coefficients, *record, *after, stored]
-            self._run(self.module.forward, neurons, steps, tensors)
+            self.launch("forward", neurons, steps, tensors)
         return [*record, *after, stored]
 
     def backward(
@@ -60,21 +58,9 @@ class Kernel:
         by_learned = [torch.empty_like(before[0]) for _ in self.plan.learned]
         if steps and neurons:
             tensors = [input_, *before, *coefficients, stored, *grads, *by, *by_learned]
-            self._run(self.module.backward, neurons, steps, tensors)
+            self.launch("backward", neurons, steps, tensors)
         scalars = [name not in self.plan.per_neuron for name in self.plan.learned]
         return by + [g.sum() if s else g for g, s in zip(by_learned, scalars, strict=True)]
-
-    def _run(
-        self,
-        function: Callable[..., bool],
-        neurons: int,
-        steps: int,
-        tensors: Sequence[Tensor | None],
-    ) -> None:
-        addresses = tuple([0 if tensor is None else tensor.data_ptr() for tensor in tensors])
-        work = neurons * steps * self.plan.substeps
-        if cpu.share(function, neurons, work, neurons, steps, addresses):
-            raise ValueError("Expected a finite `input_`, but it contains NaN or infinity.")
 
 
 def _extent(input_: Tensor, mem: Tensor) -> tuple[int, int]:
@@ -85,13 +71,20 @@ def _extent(input_: Tensor, mem: Tensor) -> tuple[int, int]:
 
 @cache
 def kernel(
-    dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, ...], dtype: torch.dtype
+    dynamics: Dynamics,
+    per_neuron: frozenset[str],
+    learned: tuple[str, ...],
+    dtype: torch.dtype,
+    device: str = "cpu",
 ) -> Kernel:
-    """The kernel of ``dynamics``; made once.
+    """The kernel of ``dynamics`` for a type of device; made once.
 
     Raises:
         UntraceableError: if the circuit does what kernels cannot.
     """
-    plan = layout(dynamics, per_neuron, learned)
-    text = generate(dynamics, plan, str(dtype).removeprefix("torch."))
-    return Kernel(dynamics, plan, cpu.load(text))
+    if device == "cuda":
+        from . import cuda as backend
+    else:
+        from . import cpu as backend
+    plan = layout(dynamics, per_neuron, learned, device)
+    return Kernel(dynamics, plan, backend.compiled(dynamics, plan, dtype))

@@ -63,8 +63,13 @@ class Layout:
         ]
 
 
-def layout(dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, ...]) -> Layout:
-    """How a kernel of ``dynamics`` is laid out."""
+def layout(
+    dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, ...], device: str = "cpu"
+) -> Layout:
+    """How a kernel of ``dynamics`` is laid out on a type of device.
+
+    On CUDA every step's states are stored: registers cannot hold those of a chunk.
+    """
     return Layout(
         states=dynamics.circuit.states,
         memristors=dynamics.memristors,
@@ -72,6 +77,6 @@ def layout(dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, .
         per_neuron=per_neuron,
         learned=learned,
         spikes=dynamics.spike != "binary",
-        chunk=max(1, TRACED // dynamics.substeps),
+        chunk=1 if device == "cuda" else max(1, TRACED // dynamics.substeps),
         substeps=dynamics.substeps,
     )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..functional import Dynamics
+from .kernel import Kernel, kernel
 from .layout import Layout, layout
 
 
@@ -31,17 +32,17 @@ def _dynamics(key: str) -> Dynamics:
     return pickle.loads(base64.b64decode(key))
 
 
-def _plan(key: str, coefficients: Sequence[Tensor], learned: str) -> Layout:
+def _plan(key: str, coefficients: Sequence[Tensor], learned: str, input_: Tensor) -> Layout:
     dynamics = _dynamics(key)
     named = zip(dynamics.coefficients, coefficients, strict=True)
     per_neuron = frozenset(name for name, value in named if value.dim())
-    return layout(dynamics, per_neuron, tuple(learned.split(",")) if learned else ())
+    names = tuple(learned.split(",")) if learned else ()
+    return layout(dynamics, per_neuron, names, input_.device.type)
 
 
-def _kernel(key: str, plan: Layout, dtype: torch.dtype) -> Any:
-    from .kernel import kernel
-
-    return kernel(_dynamics(key), plan.per_neuron, plan.learned, dtype)
+def _kernel(key: str, plan: Layout, input_: Tensor) -> Kernel:
+    dynamics, device = _dynamics(key), input_.device.type
+    return kernel(dynamics, plan.per_neuron, plan.learned, input_.dtype, device)
 
 
 @torch.library.custom_op("snntorch_memristive::steps", mutates_args=())
@@ -54,7 +55,7 @@ def steps(
     store: bool,
 ) -> list[Tensor]:
     """``Kernel.forward`` of the neuron ``key``, with comma-separated learned coefficients."""
-    made = _kernel(key, _plan(key, coefficients, learned), input_.dtype)
+    made = _kernel(key, _plan(key, coefficients, learned, input_), input_)
     input_, *before = (tensor.contiguous() for tensor in (input_, *before))
     return made.forward(input_, before, coefficients, store)
 
@@ -68,7 +69,7 @@ def _(
     learned: str,
     store: bool,
 ) -> list[Tensor]:
-    plan = _plan(key, coefficients, learned)
+    plan = _plan(key, coefficients, learned, input_)
     length = 1 if input_.dim() == before[0].dim() else input_.shape[0]
     chunks = (length - 1) // plan.chunk if store else 0
     record = [_like(input_) for _ in plan.outputs]
@@ -87,7 +88,7 @@ def steps_backward(
     learned: str,
 ) -> list[Tensor]:
     """``Kernel.backward`` of the neuron ``key``."""
-    made = _kernel(key, _plan(key, coefficients, learned), input_.dtype)
+    made = _kernel(key, _plan(key, coefficients, learned, input_), input_)
     input_, *before = (tensor.contiguous() for tensor in (input_, *before))
     return made.backward(input_, before, coefficients, stored, grads)
 
@@ -102,7 +103,7 @@ def _(
     key: str,
     learned: str,
 ) -> list[Tensor]:
-    plan = _plan(key, coefficients, learned)
+    plan = _plan(key, coefficients, learned, input_)
     named = dict(zip(plan.coefficients, coefficients, strict=True))
     by_learned = [_like(before[0] if named[name].dim() else named[name]) for name in plan.learned]
     return [_like(input_), *(_like(state) for state in before), *by_learned]

@@ -40,7 +40,7 @@ def run(
         record[0] = record[0].clone()  # states can travel with it, not with part of a list
     else:
         per_neuron = frozenset(name for name, value in coefficients.items() if value.dim())
-        made = kernel(dynamics, per_neuron, learned, input_.dtype)
+        made = kernel(dynamics, per_neuron, learned, input_.dtype, input_.device.type)
         tensors = [tensor.contiguous() for tensor in (input_, *before)]
         record = _Run.apply(made, *tensors, *values)
     mem, *spk = record[: -len(memristors)]

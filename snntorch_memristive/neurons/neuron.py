@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..checks import check_choice
 from ..circuits import Circuit
-from ..engine import choose_engine, kernel_key
+from ..engine import choose_engine, kernel_keys
 from ..functional import SPIKES, Dynamics, binary, check_integration
 from ..relaxation import State
 from ..tracing import is_traced, is_wrapped
@@ -83,7 +83,7 @@ class MemristiveNeuron(SpikingNeuron):
         self.engine = engine
         self.engine_used = None
         self._built = Dynamics(circuit, dt, substeps, solver, spike, False, voltages, factors)
-        self._kernel_key = kernel_key(self._built)
+        self._kernel_keys = kernel_keys(self._built)
         self._kept = None
         self._g_rest = circuit.leak() * circuit.c_mem
         self._heard = self._warned = False
@@ -109,7 +109,7 @@ class MemristiveNeuron(SpikingNeuron):
         if now != (built.dt, built.substeps, built.solver, built.spike, built.hold_memristors):
             names = ("dt", "substeps", "solver", "spike", "hold_memristors")
             self._built = replace(built, **dict(zip(names, now, strict=True)))
-            self._kernel_key = kernel_key(self._built)
+            self._kernel_keys = kernel_keys(self._built)
         return self._built
 
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -202,12 +202,11 @@ class MemristiveNeuron(SpikingNeuron):
     ) -> tuple[Tensor, Tensor, State]:
         dynamics, coefficients = self._dynamics, self._coefficients(input_.dtype)
         self.engine_used = self._choose_engine(input_)
-        if self.engine_used == "numba":
-            from ..engine.run import run  # not before it is needed: numba takes a second to import
+        if self.engine_used != "eager":
+            from ..engine.run import run  # not before it is needed
 
-            mem, spk, memristors = run(
-                dynamics, input_, mem, memristors, coefficients, self._kernel_key
-            )
+            key = self._kernel_keys[input_.device.type]
+            mem, spk, memristors = run(dynamics, input_, mem, memristors, coefficients, key)
         else:
             mem, memristors = dynamics.advance(input_, mem, memristors, coefficients)
             if self.state_quant:
@@ -221,7 +220,7 @@ class MemristiveNeuron(SpikingNeuron):
     def _choose_engine(self, input_: Tensor) -> str:
         if self.engine == "eager" or self.state_quant:
             return "eager"
-        return choose_engine(self._kernel_key, input_)
+        return choose_engine(self._kernel_keys, input_)
 
     def _previous(self, mem: Tensor | None, input_: Tensor) -> Tensor:
         """The membrane to go on from: the one handed in, the last one, or rest."""
@@ -260,7 +259,7 @@ class MemristiveNeuron(SpikingNeuron):
             raise ValueError(
                 f"Expected `input_` of shape (time, ...), but got {tuple(input_.shape)}."
             )
-        is_one_call = not self._is_recurrent and self._choose_engine(input_) == "numba"
+        is_one_call = not self._is_recurrent and self._choose_engine(input_) != "eager"
         self._check_input(input_[0])
         if not is_one_call:
             self._check_finite("input_", input_)  # before any state has moved

@@ -1,0 +1,95 @@
+"""Does every ordinary network learn at once, whatever its depth and number of steps?
+
+Run ``python benchmarks/one_epoch.py --data-root DIR``: test accuracy on MNIST after one epoch, of
+a deep dense network, a convolutional one in the style of snnTorch's tutorial, and the same with
+BatchNorm, with default initialisation, at 5, 10 and 25 time steps.
+"""
+
+import argparse
+import time
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+import snntorch_memristive as snnm
+from snntorch_memristive import data
+
+BATCH = 128
+
+
+def mif(**settings) -> snnm.MIF:
+    return snnm.MIF(0.5, solver="exponential", init_hidden=True, **settings)
+
+
+def dense() -> nn.Sequential:
+    sizes = (784, 256, 256, 256)
+    layers = [part for pair in pairwise(sizes) for part in (snnm.RRAMLinear(*pair), mif())]
+    return nn.Sequential(nn.Flatten(), *layers, snnm.RRAMLinear(256, 10), mif(output=True))
+
+
+def convolutional(normalise: bool = False) -> nn.Sequential:
+    layers = []
+    for inputs, outputs in ((1, 12), (12, 64)):
+        norm = [nn.BatchNorm2d(outputs)] if normalise else []
+        layers += [snnm.RRAMConv2d(inputs, outputs, 5), *norm, nn.MaxPool2d(2), mif()]
+    return nn.Sequential(*layers, nn.Flatten(), snnm.RRAMLinear(64 * 16, 10), mif(output=True))
+
+
+NETS = {
+    "784-256-256-256-10": dense,
+    "conv(12)-pool-conv(64)-pool-10": convolutional,
+    "conv(12)-norm-pool-conv(64)-norm-pool-10": lambda: convolutional(normalise=True),
+}
+
+
+def membranes(net: nn.Sequential, images: Tensor, num_steps: int) -> Tensor:
+    snnm.reset(net)
+    return snnm.run(net, images.expand(num_steps, *images.shape))[1]
+
+
+def train(net: nn.Sequential, images: data.Images, num_steps: int) -> list[float]:
+    """One epoch; returns the largest gradient of every weight on the first batch."""
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.0)
+    first: list[float] = []
+    for batch in torch.randperm(len(images.train_labels)).split(BATCH):
+        mem = membranes(net, images.train_images[batch], num_steps)
+        loss = nn.functional.cross_entropy(mem.mean(0), images.train_labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        first = first or [float(p.grad.abs().max()) for p in net.parameters() if p.dim() > 1]
+        optimizer.step()
+    return first
+
+
+@torch.no_grad()
+def accuracy(net: nn.Sequential, images: data.Images, num_steps: int) -> float:
+    net.eval()
+    batches = zip(images.test_images.split(500), images.test_labels.split(500), strict=True)
+    right = sum(
+        int((membranes(net, batch, num_steps).sum(0).argmax(1) == labels).sum())
+        for batch, labels in batches
+    )
+    return right / len(images.test_labels)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-root", default=None)
+    parser.add_argument("--steps", type=int, nargs="+", default=[5, 10, 25])
+    args = parser.parse_args()
+    images = data.load("mnist", args.data_root)
+    print("| network | steps | first gradients | test accuracy | minutes |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, make in NETS.items():
+        for num_steps in args.steps:
+            torch.manual_seed(0)
+            net, start = make(), time.perf_counter()
+            first = " ".join(f"{value:.0e}" for value in train(net, images, num_steps))
+            score, minutes = accuracy(net, images, num_steps), (time.perf_counter() - start) / 60
+            row = (name, num_steps, first, f"{100 * score:.2f} %", f"{minutes:.1f}")
+            print("| " + " | ".join(map(str, row)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Generated modules, kept on disk so that they are compiled once."""
+
+import atexit
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+
+def load(text: str, foundations: Sequence[ModuleType] = ()) -> ModuleType:
+    """The module whose source is ``text`` and that builds on the modules ``foundations``.
+
+    The source, and beside it what a compiler keeps, is in :func:`cache_folder`, under a name
+    that changes with the text and the foundations. Several processes may load it at once. Where
+    that folder cannot be written, one for this process alone takes its place.
+    """
+    stated = "".join([text, *(_source(module) for module in foundations)])
+    name = f"snntorch_memristive_kernel_{hashlib.sha256(stated.encode()).hexdigest()[:16]}"
+    if name not in sys.modules:
+        try:
+            path = _stored(cache_folder(), name, text)
+        except OSError:
+            path = _stored(_own_folder(os.getpid()), name, text)
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+def cache_folder() -> Path:
+    """Where kernels are kept: ``snntorch_memristive`` in the user's folder for caches."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "snntorch_memristive"
+
+
+@cache
+def _source(module: ModuleType) -> str:
+    return Path(module.__file__).read_text()
+
+
+def _stored(folder: Path, name: str, text: str) -> Path:
+    compiled = folder / "__pycache__"
+    compiled.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.py"
+    if not (path.exists() and path.read_text() == text):
+        draft = folder / f"{name}.{os.getpid()}"
+        draft.write_text(text)
+        draft.replace(path)
+    if not os.access(compiled, os.W_OK):
+        raise PermissionError(compiled)
+    return path
+
+
+@cache
+def _own_folder(process: int) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"snntorch_memristive_{process}_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
