@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 import snntorch_memristive as snnm
 from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
-from snntorch_memristive.engine import cpu
+from snntorch_memristive.engine.cache import cache_folder, load
 from snntorch_memristive.engine.expression import Symbol, gradients
 from snntorch_memristive.engine.lines import write
 from snntorch_memristive.engine.rewrite import powers_of_two, rewritten, shared_logistic
@@ -263,9 +263,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
 def test_a_damaged_source_in_the_cache_is_replaced(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     text = "answer = 42\n"
-    module = cpu.load(text)
+    module = load(text)
     assert module.answer == 42
-    path = cpu.cache_folder() / f"{module.__name__}.py"
+    path = cache_folder() / f"{module.__name__}.py"
     path.write_text("answer = 0\n")
     del sys.modules[module.__name__]
-    assert cpu.load(text).answer == 42
+    assert load(text).answer == 42

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ..circuits import Circuit
 from ..relaxation import State
-from ..solvers import SOLVERS
 from ..units import Value
+from .integrate import step
 from .spike import SPIKES
 
 LARGEST_INPUT = 1e30
@@ -83,19 +83,27 @@ class Dynamics:
 
     def substep(self, state: State, i_in: Tensor, coefficients: Mapping[str, Value]) -> State:
         """State of the circuit one sub-step later, in SI units."""
-        equations = self.circuit_with(coefficients).equations(self.hold_memristors)
-        return SOLVERS[self.solver].step(equations, state, i_in, self.dt / self.substeps)
+        return self._step(state, i_in, coefficients, self.dt / self.substeps, 1)
 
     def advance(
         self, input_: Tensor, mem: Tensor, memristors: State, coefficients: Mapping[str, Value]
     ) -> tuple[Tensor, State]:
         """``mem`` and the memristor states one time step later."""
         i_in, v = self.enter(input_, mem, coefficients)
-        state = {"v": v} | memristors
-        for _ in range(self.substeps):
-            state = self.substep(state, i_in, coefficients)
-        v = state.pop("v")
-        return self.leave(v, coefficients), {name: state[name] for name in self.memristors}
+        state = self._step({"v": v} | memristors, i_in, coefficients, self.dt, self.substeps)
+        after = {name: state[name] for name in self.memristors}
+        return self.leave(state["v"], coefficients), after
+
+    def _step(
+        self,
+        state: State,
+        i_in: Tensor,
+        coefficients: Mapping[str, Value],
+        dt: float,
+        substeps: int,
+    ) -> State:
+        circuit = self.circuit_with(coefficients)
+        return step(circuit, state, i_in, dt, substeps, self.solver, self.hold_memristors)
 
     def leave(self, v: Tensor, coefficients: Mapping[str, Value]) -> Tensor:
         """``mem`` of the membrane voltage ``v`` (V)."""
