@@ -29,9 +29,7 @@ class Settings:
     """Conductance levels of a cell."""
     batch_size: int
     lr: float
-    """Learning rate of AdamW in the first epoch."""
-    lr_decay: float
-    """Factor on the learning rate after every epoch."""
+    """Learning rate of AdamW at the start; it falls to 0 over all epochs."""
     device: str
     threads: int
     """Threads of one torch operation."""
@@ -44,9 +42,9 @@ class Settings:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "digits": {"hidden": [128], "epochs": 20, "lr": 1e-2, "lr_decay": 0.9},
-    "mnist": {"hidden": [256], "epochs": 10, "lr": 5e-3, "lr_decay": 0.7},
-    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 2e-3, "lr_decay": 0.75},
+    "digits": {"hidden": [128], "epochs": 20, "lr": 1e-2},
+    "mnist": {"hidden": [256], "epochs": 10, "lr": 5e-3},
+    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 2e-3},
 }
 """Defaults that depend on the images."""
 
@@ -105,14 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         default=argparse.SUPPRESS,
         metavar="X",
-        help="learning rate of AdamW in the first epoch" + _presets("lr"),
-    )
-    add(
-        "--lr-decay",
-        type=_positive,
-        default=argparse.SUPPRESS,
-        metavar="X",
-        help="factor on the learning rate after every epoch" + _presets("lr_decay"),
+        help="learning rate of AdamW at the start, from where it falls to 0" + _presets("lr"),
     )
     add("--device", default="cpu", help="torch device, such as cpu or cuda")
     add(

@@ -1,5 +1,6 @@
 """Training one network, as in snnTorch's tutorial on fully connected networks."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,6 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             net.parameters(), lr=settings.lr, weight_decay=WEIGHT_DECAY
         )
-        self.schedule = torch.optim.lr_scheduler.ExponentialLR(self.optimizer, settings.lr_decay)
         # Of its own, so that both networks get the same batches whatever else they draw.
         self.shuffle = torch.Generator().manual_seed(settings.seed)
         self.loader = DataLoader(
@@ -40,6 +40,11 @@ class Training:
             batch_size=settings.batch_size,
             shuffle=True,
             generator=self.shuffle,
+        )
+        # Down to 0 along a cosine. More epochs for a finished run stretch it, and go on from there.
+        batches = settings.epochs * len(self.loader)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda done: (1 + math.cos(math.pi * done / batches)) / 2
         )
         self.history = []
 
@@ -51,7 +56,6 @@ class Training:
         for images, labels in self.loader:
             losses.append(self._train_batch(images.to(self.device), labels.to(self.device)))
             report(losses[-1])
-        self.schedule.step()
         seconds = time.perf_counter() - start
         self.history.append(
             {
@@ -69,6 +73,7 @@ class Training:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+        self.schedule.step()
         return loss.item()
 
     def state_dict(self) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _phi(z: Symbol, bounds: Known) -> Any:
 
 
 def shared_logistic(symbol: Symbol, bounds: Known) -> Any:
-    """A logistic of ``scale base + offset`` as a quotient of 2^(|scale| base), for all to share."""
+    """A logistic of ``scale base + offset`` as a quotient of 2 to the absolute scale times base."""
     if symbol.op != "sigmoid":
         return symbol
     base, scale, offset = _affine(symbol.args[0])
