@@ -12,7 +12,18 @@ from snntorch_memristive.demo.network import digital, memristive
 from snntorch_memristive.demo.settings import parse
 from snntorch_memristive.demo.training import Training, measure_accuracy
 
-SMALL = ["--hidden", "12", "--num-steps", "3", "--batch-size", "256", "--epochs", "3"]
+SMALL = [
+    "--hidden",
+    "12",
+    "--num-steps",
+    "3",
+    "--batch-size",
+    "256",
+    "--epochs",
+    "3",
+    "--lr",
+    "0.03",
+]
 
 
 @pytest.fixture(autouse=True)
