@@ -96,12 +96,21 @@ class Crossbar(nn.Module):
 
     def effective(self, name: str = "weight") -> Tensor | None:
         """The weight (or bias) that the array stands for; None if the layer has no bias."""
+        return self._effective(name, self._written_now())
+
+    def _written_now(self) -> Written | None:
+        """The mapping of the cells as they are; None if it cannot be kept, or there is none."""
+        cells = self._cells()["weight"]
+        if self.rram.ideal or is_traced(cells) or cells.is_meta:
+            return None
+        return self._write()
+
+    def _effective(self, name: str, written: Written | None) -> Tensor | None:
         cells = self._cells().get(name)
         if cells is None or self.rram.ideal:
             return cells
-        if is_traced(cells) or cells.is_meta:
+        if written is None:
             return self._mapped(name, cells, self.w_max())
-        written = self._write()
         if not (torch.is_grad_enabled() and cells.requires_grad):
             return written.weights[name]
         # The value of the mapping and its derivative, without its graph: that would be freed by
@@ -163,12 +172,13 @@ class Crossbar(nn.Module):
 
     def _read(self, input_: Tensor) -> Tensor:
         """Output of the layer for ``input_``, with everything that the device does to it."""
-        output = self._apply_weight(input_, self.effective("weight"), self.effective("bias"))
+        written = self._written_now()
+        parts = [self._effective(name, written) for name in ("weight", "bias")]
+        output = self._apply_weight(input_, *parts)
         if not self.rram.read_noise:
             return output
         ones = {name: torch.ones_like(cells) for name, cells in self._cells().items()}
         power = self._apply_weight(input_.detach() ** 2, ones["weight"], ones.get("bias"))
-        written = self._written
         w_max = self.w_max() if written is None else written.w_max
         return output + read_noise(power, self.rram, w_max.to(output.dtype))
 
