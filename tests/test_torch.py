@@ -6,6 +6,7 @@ import socket
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 
 import snntorch_memristive as snnm
 
@@ -177,3 +178,13 @@ def test_cuda_equals_cpu():
     for ours, theirs in zip(cuda.sequence(current.cuda()), cpu.sequence(current), strict=True):
         assert ours.is_cuda
         assert torch.allclose(ours.cpu(), theirs, atol=1e-5)
+
+
+def test_a_compiled_sequence_goes_on_where_the_last_one_ended():
+    torch._dynamo.reset()
+    x = torch.rand(6, 4)
+    compiled, plain = (snnm.MIF(0.8, init_hidden=True) for _ in range(2))
+    run = torch.compile(compiled.sequence, fullgraph=True)
+    for part in (x[:3], x[3:]):
+        spk, mem = run(part)
+        assert_close((spk, mem), plain.sequence(part), rtol=0, atol=4e-6)

@@ -7,7 +7,7 @@ import snntorch as snn
 from torch import Tensor
 
 from ..circuits import Circuit, MIFCircuit
-from .carry import carried
+from .carry import attach, carried
 from .listing import list_weakly
 from .neuron import MemristiveNeuron, beta_or_default, check_settings
 
@@ -158,7 +158,8 @@ class MIF(MemristiveNeuron, snn.Leaky):
     def _forward_step(self, input_: Tensor, mem: Tensor | None = None) -> tuple[Tensor, Tensor]:
         self._check_input(input_)
         previous = self._previous(mem, input_)
-        spk, mem = self._advance(input_, previous)
+        spk, mem, states = self._advance(input_, previous)
+        attach(mem, states)
         self._keep(mem=mem)
         self._listen(spk, fresh=carried(previous) is None)
         return spk, mem

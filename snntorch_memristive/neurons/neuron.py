@@ -179,8 +179,8 @@ class MemristiveNeuron(SpikingNeuron):
 
     # One step
 
-    def _advance(self, input_: Tensor, mem: Tensor) -> tuple[Tensor, Tensor]:
-        """``spk, mem`` after one time step; the memristor states travel with ``mem``.
+    def _advance(self, input_: Tensor, mem: Tensor) -> tuple[Tensor, Tensor, State]:
+        """``spk``, ``mem``, and the states that are to travel with it, after one time step.
 
         With one dimension more than ``mem``, ``input_`` is a sequence, and ``spk`` and ``mem``
         are those of every step.
@@ -194,8 +194,7 @@ class MemristiveNeuron(SpikingNeuron):
             memristors["mem"] = mem if input_.dim() == exact.dim() else mem[-1]
             largest = torch.finfo(input_.dtype).max
             mem = mem.clamp(-largest, largest).to(input_.dtype)
-        attach(mem if mem.dim() == exact.dim() else mem[-1], memristors)
-        return spk.to(input_.dtype), mem
+        return spk.to(input_.dtype), mem, memristors
 
     def _integrate(
         self, input_: Tensor, mem: Tensor, memristors: State
@@ -275,9 +274,11 @@ class MemristiveNeuron(SpikingNeuron):
                 attach(mem_rec[-1], states)  # so that one can go on from it
             return spk, mem_rec
         previous = self._previous(None, input_[0])
-        spk, mem_rec = self._advance(input_, previous)
-        self._keep(mem=mem_rec[-1])
-        self._listen(spk, fresh=carried(previous) is None)
+        spk, mem_rec, states = self._advance(input_, previous)
+        last = mem_rec[-1]
+        attach(last, states)  # so that one can go on from it
+        self._keep(mem=last)
+        self._listen(spk, fresh=carried(previous) is None, steps=len(spk))
         return spk, mem_rec
 
     def _keep(self, **state: Tensor) -> None:
@@ -325,20 +326,20 @@ class MemristiveNeuron(SpikingNeuron):
 
     # The silent-layer trap: an exact gradient is exactly zero through a layer that sends nothing
 
-    def _listen(self, spk: Tensor, fresh: bool) -> None:
+    def _listen(self, spk: Tensor, fresh: bool, steps: int = 1) -> None:
         if self._heard or not (self.training and torch.is_grad_enabled() and _is_readable(spk)):
             return
         if fresh and self._silent_steps >= SILENT_STEPS and not self._warned:
             self._warned = True
             warnings.warn(
-                f"A {type(self).__name__} layer of shape {tuple(spk.shape)} sent nothing over "
+                f"A {type(self).__name__} layer of shape {tuple(self.mem.shape)} sent nothing over "
                 f"{self._silent_steps} steps of training, so no gradient passes through it. "
                 "Raise its input: calibrate(net, batch) sets the driver gains from data.",
                 SilentLayerWarning,
                 stacklevel=4,
             )
         self._heard = bool(spk.detach().any())
-        self._silent_steps = 0 if self._heard else self._silent_steps + 1
+        self._silent_steps = 0 if self._heard else self._silent_steps + steps
 
     # nn.Module and snnTorch housekeeping
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..circuits import Circuit, MIFCircuit
 from ..crossbar import RRAMConv2d, RRAMLinear, RRAMOneToOne
 from ..devices import RRAM
-from .carry import carried
+from .carry import attach, carried
 from .listing import list_weakly
 from .neuron import MemristiveNeuron, beta_or_default, check_settings
 
@@ -131,7 +131,8 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         if spk.shape != input_.shape:
             spk = torch.zeros_like(input_)
         drive = input_ + self.recurrent(spk.to(input_))
-        spk, mem = self._advance(drive, previous)
+        spk, mem, states = self._advance(drive, previous)
+        attach(mem, states)
         self._keep(spk=spk, mem=mem)
         self._listen(spk, fresh=carried(previous) is None)
         return spk, mem
