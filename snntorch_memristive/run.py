@@ -5,27 +5,27 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from .crossbar import Crossbar
+from .crossbar import Crossbar, RRAMConv2d, RRAMLinear
 from .neurons import MemristiveNeuron
 
-SAMPLE_BY_SAMPLE = (
-    nn.Linear,
-    nn.Conv1d,
-    nn.Conv2d,
-    nn.Conv3d,
-    nn.MaxPool1d,
-    nn.MaxPool2d,
-    nn.MaxPool3d,
-    nn.AvgPool1d,
-    nn.AvgPool2d,
-    nn.AvgPool3d,
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveMaxPool2d,
-    nn.Flatten,
-    nn.Identity,
-    nn.ReLU,
-)
-"""Layers that treat every sample by itself, so that all time steps can be one large batch."""
+SPATIAL = {
+    nn.Conv1d: 1,
+    nn.Conv2d: 2,
+    nn.Conv3d: 3,
+    RRAMConv2d: 2,
+    nn.MaxPool1d: 1,
+    nn.MaxPool2d: 2,
+    nn.MaxPool3d: 3,
+    nn.AvgPool1d: 1,
+    nn.AvgPool2d: 2,
+    nn.AvgPool3d: 3,
+    nn.AdaptiveAvgPool2d: 2,
+    nn.AdaptiveMaxPool2d: 2,
+}
+"""Layers that treat every sample of a batch by itself, by how many dimensions a channel has."""
+
+OF_ANY_SHAPE = (nn.Linear, RRAMLinear, nn.Flatten, nn.Identity, nn.ReLU)
+"""Likewise, whatever the shape of a sample."""
 
 Record = Tensor | tuple[Tensor, Tensor]
 
@@ -39,8 +39,9 @@ def run(
     A feed-forward network need not finish one step to begin the next. So each layer takes the
     whole sequence at once: a layer without state as one batch of all steps, a memristive neuron
     by its ``sequence``. Anything else (other neurons, BatchNorm, a crossbar with read noise, a
-    module with hooks) is called step by step. The values, the gradients and the hidden states
-    afterwards are those of the loop, which for an image shown over 25 steps reads::
+    module with hooks, a class of your own) is called step by step. The values, the gradients and
+    the hidden states afterwards are those of the loop, except that layers which draw random
+    numbers draw them in another order. For an image shown over 25 steps the loop reads::
 
         reset(net)
         spk_rec = torch.stack([net(image) for _ in range(25)])
@@ -67,38 +68,48 @@ def run(
         )
     if input_.dim() == 0 or len(input_) == 0:
         raise ValueError(f"Expected `input_` of shape (time, ...), but got {tuple(input_.shape)}.")
+    layers = list(_layers(net))
+    if layers == [net] or len(set(layers)) < len(layers):  # one layer serves twice: order counts
+        return _step_by_step(net, input_)
     record: Record = input_
-    for layer in _layers(net):
+    for layer in layers:
         record = _through(layer, record)
     return record
 
 
-def _layers(net: nn.Sequential) -> Iterator[nn.Module]:
-    for layer in net:
-        if isinstance(layer, nn.Sequential) and not _has_hooks(layer):
+def _layers(net: nn.Module) -> Iterator[nn.Module]:
+    """``net`` in parts that are called one after the other, or as it is."""
+    if type(net).forward is nn.Sequential.forward and not _has_hooks(net):
+        for layer in net:
             yield from _layers(layer)
-        else:
-            yield layer
+    else:
+        yield net
 
 
 def _through(layer: nn.Module, record: Tensor) -> Record:
     if isinstance(layer, MemristiveNeuron) and layer.init_hidden and not _has_hooks(layer):
         spk, mem = layer.sequence(record)
         return (spk, mem) if layer.output else spk
-    if _treats_samples_alone(layer) and record.dim() > 1:
+    if _treats_samples_alone(layer, record.dim() - 2):
         return layer(record.flatten(0, 1)).unflatten(0, record.shape[:2])
-    steps = [layer(current) for current in record]
+    return _step_by_step(layer, record)
+
+
+def _step_by_step(net: nn.Module, record: Tensor) -> Record:
+    steps = [net(current) for current in record]
     if isinstance(steps[0], tuple):
         return tuple(torch.stack(parts) for parts in zip(*steps, strict=True))
     return torch.stack(steps)
 
 
-def _treats_samples_alone(layer: nn.Module) -> bool:
-    if not isinstance(layer, SAMPLE_BY_SAMPLE) or _has_hooks(layer):
+def _treats_samples_alone(layer: nn.Module, sample_dims: int) -> bool:
+    if _has_hooks(layer) or sample_dims < 1:
         return False
-    if isinstance(layer, nn.Flatten):
-        return layer.start_dim > 0
-    return not (isinstance(layer, Crossbar) and layer.rram.read_noise > 0)
+    if isinstance(layer, Crossbar) and layer.rram.read_noise > 0:
+        return False
+    if type(layer) is nn.Flatten and layer.start_dim < 1:
+        return False
+    return type(layer) in OF_ANY_SHAPE or SPATIAL.get(type(layer)) == sample_dims - 1
 
 
 def _has_hooks(module: nn.Module) -> bool:

@@ -275,23 +275,23 @@ def test_defaults_depend_on_the_data():
 
 def test_both_networks_start_from_the_same_weights():
     torch.manual_seed(0)
-    ours = memristive((6, 5, 3), num_steps=2, levels=64)
+    ours = memristive((6, 5, 3), num_steps=2, dropout=0.1, levels=64)
     torch.manual_seed(0)
-    theirs = digital((6, 5, 3), num_steps=2)
+    theirs = digital((6, 5, 3), num_steps=2, dropout=0.1)
     for ours_layer, theirs_layer in zip(ours.layers, theirs.layers, strict=True):
         assert torch.equal(ours_layer.weight, theirs_layer.weight)
         assert torch.equal(ours_layer.bias, theirs_layer.bias)
 
 
 def test_the_memristive_network_is_all_memristive():
-    net = memristive((6, 5, 3), num_steps=2, levels=16)
+    net = memristive((6, 5, 3), num_steps=2, dropout=0.1, levels=16)
     assert [type(module) for module in net.layers] == [RRAMLinear] * 2
     assert [type(module) for module in net.neurons] == [MIF] * 2
     assert all(layer.rram.levels == 16 for layer in net.layers)
 
 
 def test_accuracy_counts_every_image_once():
-    net = memristive((4, 3), num_steps=2, levels=64)
+    net = memristive((4, 3), num_steps=2, dropout=0.1, levels=64)
     images = torch.rand(2500, 1, 2, 2)
     with torch.no_grad():
         predicted = net(images)[1].sum(0).argmax(1)
@@ -303,7 +303,7 @@ def test_accuracy_counts_every_image_once():
 
 @pytest.mark.filterwarnings("ignore", category=SilentLayerWarning)
 def test_a_silent_layer_is_seen():
-    net = memristive((4, 5, 3), num_steps=2, levels=64)
+    net = memristive((4, 5, 3), num_steps=2, dropout=0.1, levels=64)
     with torch.no_grad():
         net.layers[0].weight.zero_()
         net.layers[0].bias.fill_(-1)

@@ -80,8 +80,8 @@ def _build(name: str, images: Images, settings: Settings) -> Net:
     classes = int(images.train_labels.max()) + 1
     sizes = (images.train_images[0].numel(), *settings.hidden, classes)
     if name == "digital":
-        return digital(sizes, settings.num_steps)
-    return memristive(sizes, settings.num_steps, settings.levels)
+        return digital(sizes, settings.num_steps, settings.dropout)
+    return memristive(sizes, settings.num_steps, settings.dropout, settings.levels)
 
 
 def _advance(bar: tqdm, loss: float) -> None:

@@ -14,9 +14,6 @@ from ..neurons import MIF
 BETA = 0.5
 """Decay of the membranes per step, in both networks."""
 
-DROPOUT = 0.2
-"""Share of hidden spikes that training leaves out at every step, in both networks."""
-
 
 class Net(nn.Module):
     """Fully connected spiking classifier: layer, neuron, layer, neuron, ...
@@ -26,6 +23,7 @@ class Net(nn.Module):
         make_layer: makes the layer of given numbers of inputs and outputs.
         make_neuron: makes the neurons of one layer.
         num_steps: time steps for which an image is shown.
+        dropout: share of the hidden spikes that training leaves out at every step.
     """
 
     def __init__(
@@ -34,12 +32,13 @@ class Net(nn.Module):
         make_layer: Callable[[int, int], nn.Module],
         make_neuron: Callable[[], nn.Module],
         num_steps: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.num_steps = num_steps
         self.layers = nn.ModuleList(make_layer(*size) for size in pairwise(sizes))
         self.neurons = nn.ModuleList(make_neuron() for _ in sizes[1:])
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(
         self,
@@ -58,7 +57,7 @@ class Net(nn.Module):
         return torch.stack(spk_rec), torch.stack(mem_rec)
 
 
-def memristive(sizes: Sequence[int], num_steps: int, levels: int) -> Net:
+def memristive(sizes: Sequence[int], num_steps: int, dropout: float, levels: int) -> Net:
     """Crossbars of cells with ``levels`` conductance levels, and memristive neurons.
 
     The neurons use the "exponential" solver: for an input that is held, as an image is here, it
@@ -70,14 +69,16 @@ def memristive(sizes: Sequence[int], num_steps: int, levels: int) -> Net:
         make_layer=lambda inputs, outputs: RRAMLinear(inputs, outputs, rram=rram),
         make_neuron=lambda: MIF(BETA, solver="exponential"),
         num_steps=num_steps,
+        dropout=dropout,
     )
 
 
-def digital(sizes: Sequence[int], num_steps: int) -> Net:
+def digital(sizes: Sequence[int], num_steps: int, dropout: float) -> Net:
     """The network of snnTorch's tutorials, with membranes that decay as the memristive ones."""
     return Net(
         sizes,
         make_layer=nn.Linear,
         make_neuron=lambda: snn.Leaky(BETA),
         num_steps=num_steps,
+        dropout=dropout,
     )

@@ -30,6 +30,8 @@ class Settings:
     batch_size: int
     lr: float
     """Learning rate of AdamW at the start; it falls to 0 over all epochs."""
+    dropout: float
+    """Share of the hidden spikes that training leaves out at every step."""
     device: str
     threads: int
     """Threads of one torch operation."""
@@ -42,9 +44,9 @@ class Settings:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "digits": {"hidden": [128], "epochs": 20, "lr": 1e-2},
-    "mnist": {"hidden": [256], "epochs": 10, "lr": 5e-3},
-    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 2e-3},
+    "digits": {"hidden": [128], "epochs": 20, "lr": 1e-2, "dropout": 0.2},
+    "mnist": {"hidden": [256], "epochs": 10, "lr": 5e-3, "dropout": 0.2},
+    "fashion-mnist": {"hidden": [512], "epochs": 10, "lr": 1.5e-3, "dropout": 0.0},
 }
 """Defaults that depend on the images."""
 
@@ -105,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="X",
         help="learning rate of AdamW at the start, from where it falls to 0" + _presets("lr"),
     )
+    add(
+        "--dropout",
+        type=_share,
+        default=argparse.SUPPRESS,
+        metavar="X",
+        help="share of hidden spikes left out in training" + _presets("dropout"),
+    )
     add("--device", default="cpu", help="torch device, such as cpu or cuda")
     add(
         "--threads",
@@ -153,11 +162,22 @@ def _whole(least: int) -> Callable[[str], int]:
     return convert
 
 
-def _positive(text: str) -> float:
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"Expected a number in [0, 1), but got {text!r}.")
+    return value
+
+
+def _number(text: str) -> float:
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
-        value = math.nan
+        return math.nan
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"Expected a number > 0, but got {text!r}.")
     return value

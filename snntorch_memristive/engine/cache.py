@@ -7,10 +7,13 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+
+_LOCK = threading.RLock()
 
 
 def load(text: str, foundations: Sequence[ModuleType] = ()) -> ModuleType:
@@ -22,16 +25,21 @@ def load(text: str, foundations: Sequence[ModuleType] = ()) -> ModuleType:
     """
     stated = "".join([text, *(_source(module) for module in foundations)])
     name = f"snntorch_memristive_kernel_{hashlib.sha256(stated.encode()).hexdigest()[:16]}"
-    if name not in sys.modules:
-        try:
-            path = _stored(cache_folder(), name, text)
-        except OSError:
-            path = _stored(_own_folder(os.getpid()), name, text)
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+    with _LOCK:
+        if name not in sys.modules:
+            try:
+                path = _stored(cache_folder(), name, text)
+            except (OSError, RuntimeError):  # RuntimeError: nobody's home
+                path = _stored(_own_folder(os.getpid()), name, text)
+            sys.modules[name] = _executed(name, path)
+        return sys.modules[name]
+
+
+def _executed(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def cache_folder() -> Path:
@@ -50,9 +58,9 @@ def _stored(folder: Path, name: str, text: str) -> Path:
     compiled.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.py"
     if not (path.exists() and path.read_text() == text):
-        draft = folder / f"{name}.{os.getpid()}"
-        draft.write_text(text)
-        draft.replace(path)
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as draft:
+            draft.write(text)
+        Path(draft.name).replace(path)
     if not os.access(compiled, os.W_OK):
         raise PermissionError(compiled)
     return path

@@ -1,11 +1,12 @@
 """Which engine can take a neuron through time?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.util import find_spec
+from importlib import import_module
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from ..functional import Dynamics
 from ..tracing import is_wrapped
@@ -21,20 +22,39 @@ DTYPES = {"cpu": (torch.float32, torch.float64), "cuda": (torch.float32,)}
 
 def kernel_keys(dynamics: Dynamics) -> dict[str, str]:
     """What the kernel of ``dynamics`` is called, by the types of device that can have one."""
-    if not _is_traceable(dynamics):
+    try:
+        usable = [d for d, package in ENGINES.items() if _works(package)]
+        return dict.fromkeys(usable, key_of(dynamics)) if _is_traceable(dynamics) else {}
+    except TypeError:  # a circuit that cannot be hashed cannot be recognised either
         return {}
-    key = key_of(dynamics)
-    return {device: key for device, package in ENGINES.items() if find_spec(package)}
 
 
-def choose_engine(keys: Mapping[str, str], input_: Tensor) -> str:
-    """ "numba" or "triton" if one of ``keys`` can take tensors like ``input_``, else "eager"."""
-    is_compiling = torch.compiler.is_compiling()
-    is_plain = type(input_) in (Tensor, nn.Parameter) and not is_wrapped(input_)
-    device = input_.device.type
-    if device not in keys or not (is_plain or is_compiling) or (is_compiling and not keys[device]):
+def choose_engine(keys: Mapping[str, str], dtype: torch.dtype, tensors: Sequence[Tensor]) -> str:
+    """Who has a kernel, of those called ``keys``, for ``tensors`` and ``dtype``; or "eager"."""
+    device = tensors[0].device
+    if device.type not in keys or dtype not in DTYPES[device.type]:
         return "eager"
-    return ENGINES[device] if input_.dtype in DTYPES[device] else "eager"
+    if any(tensor.device != device for tensor in tensors) or forward_ad._current_level >= 0:
+        return "eager"
+    if torch.compiler.is_compiling():
+        return ENGINES[device.type] if keys[device.type] else "eager"
+    return ENGINES[device.type] if all(map(_is_plain, tensors)) else "eager"
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Is there memory behind ``tensor``, and may autograd keep it?"""
+    if type(tensor) not in (Tensor, nn.Parameter) or is_wrapped(tensor):
+        return False
+    return not (tensor.is_inference() and torch.is_grad_enabled())
+
+
+@cache
+def _works(package: str) -> bool:
+    try:
+        module = import_module(package)
+    except ImportError:  # not there, or not for these versions of the others
+        return False
+    return not getattr(getattr(module, "config", None), "DISABLE_JIT", False)
 
 
 @cache

@@ -79,7 +79,7 @@ class Symbol:
         return apply("not_greater", other, self)
 
     def __abs__(self) -> Any:
-        return where(self < 0.0, -self, self)
+        return where(self < 0.0, -self, where(self > 0.0, self, 0.0))
 
     def __bool__(self) -> bool:
         raise UntraceableError(
@@ -206,6 +206,11 @@ def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     return x
 
 
+def _extreme(a: Any, b: Any, is_a: Any) -> Any:
+    """``a`` if ``is_a``, else ``b``; a tie has half the derivative of each, as torch's."""
+    return where(is_a, a, where(apply("equal", a, b), (a + b) * 0.5, b))
+
+
 def _unary(op: str) -> Callable[[Any], Any]:
     return lambda x: apply(op, x)
 
@@ -223,9 +228,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "square": lambda x: x * x,
     "where": where,
     "clamp": clamp,
-    "relu": lambda x: clamp(x, min=0.0),
-    "minimum": lambda a, b: where(apply("less", a, b), a, b),
-    "maximum": lambda a, b: where(apply("less", a, b), b, a),
+    "relu": lambda x: where(apply("less", 0.0, x), x, 0.0),
+    "minimum": lambda a, b: _extreme(a, b, apply("less", a, b)),
+    "maximum": lambda a, b: _extreme(a, b, apply("less", b, a)),
     "lt": lambda a, b: apply("less", a, b),
     "gt": lambda a, b: apply("less", b, a),
     "le": lambda a, b: apply("not_greater", a, b),

@@ -5,7 +5,7 @@ from typing import Any
 from .expression import Symbol, ordered
 from .rewrite import rewritten
 
-INFIX = {"add": "+", "sub": "-", "mul": "*", "less": "<", "not_greater": "<="}
+INFIX = {"add": "+", "sub": "-", "mul": "*", "less": "<", "not_greater": "<=", "equal": "=="}
 
 
 def write(results: dict[str, Any]) -> list[str]:

@@ -80,7 +80,10 @@ def _eager_backward(
     grads: tuple[Tensor | None, ...],
 ) -> tuple[Tensor | None, ...]:
     """Derivatives through the steps as they are stated, which can be derived again."""
-    wanted = [input_, *before, *coefficients]
+    # By aliases, none of which hangs on another, as what they are aliases of may.
+    wanted = [tensor.view_as(tensor) for tensor in (input_, *before, *coefficients)]
+    input_, before = wanted[0], wanted[1 : 1 + len(before)]
+    coefficients = wanted[1 + len(before) :]
     one_step = input_.dim() == before[0].dim()
     mem, states = before[0], dict(zip(dynamics.memristors, before[1:], strict=True))
     named = dict(zip(dynamics.coefficients, coefficients, strict=True))

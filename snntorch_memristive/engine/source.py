@@ -5,7 +5,8 @@ from .layout import Layout
 from .program import Phase, trace
 from .workspace import BLOCK, Workspace
 
-HEADER = '''"""Generated from {dynamics!r}."""
+HEADER = '''"""Generated from the equations of {circuit}."""
+from math import inf, nan
 import numpy as np
 from numba import njit
 from snntorch_memristive.engine.{arithmetic} import *
@@ -24,7 +25,9 @@ def generate(dynamics: Dynamics, plan: Layout, dtype: str) -> str:
     program = trace(dynamics, plan.learned, is_double=dtype == "float64")
     arithmetic = "arithmetic" if dtype == "float32" else "arithmetic64"
     space = Workspace(plan, program)
-    head = HEADER.format(dynamics=dynamics, arithmetic=arithmetic, dtype=dtype)
+    head = HEADER.format(
+        circuit=type(dynamics.circuit).__name__, arithmetic=arithmetic, dtype=dtype
+    )
     loops = [_loop(plan, space, name, phase) for name, phase in program.phases()]
     return "\n\n".join([head, *loops, _forward(plan, space), _backward(plan, space)])
 

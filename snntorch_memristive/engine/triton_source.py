@@ -1,12 +1,13 @@
 """The text of a CUDA kernel: the program that the CPU runs, in Triton."""
 
+import math
 import re
 
 from ..functional import Dynamics
 from .layout import Layout
 from .program import Phase, Program, trace
 
-HEADER = '''"""Generated from {dynamics!r}."""
+HEADER = '''"""Generated from the equations of {circuit}."""
 import triton
 import triton.language as tl
 from snntorch_memristive.engine.triton_functions import (
@@ -15,7 +16,8 @@ from snntorch_memristive.engine.triton_functions import (
 '''
 
 PLACE = """    j = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    inside = j < n"""
+    inside = j < n
+    n = tl.cast(n, tl.int64)"""
 
 
 def generate(dynamics: Dynamics, plan: Layout) -> str:
@@ -24,7 +26,7 @@ def generate(dynamics: Dynamics, plan: Layout) -> str:
     functions = [_function(name, phase) for name, phase in program.phases()]
     return "\n\n\n".join(
         [
-            HEADER.format(dynamics=dynamics),
+            HEADER.format(circuit=type(dynamics.circuit).__name__),
             *functions,
             _forward(plan, program),
             _backward(plan, program),
@@ -34,12 +36,17 @@ def generate(dynamics: Dynamics, plan: Layout) -> str:
 
 def _function(name: str, phase: Phase) -> str:
     """A phase as a function of what it reads, which returns what it writes."""
-    lines = [re.sub(r"F\(([^()]*)\)", r"(\1)", line) for line in phase.lines]
+    lines = [re.sub(r"F\(([^()]*)\)", _number, line) for line in phase.lines]
     # A number, where a derivative is constant, would have no shape.
     like = phase.reads[0] if phase.reads else "0.0"
     results = ", ".join(f"new_{row} + 0.0 * {like}" for row in phase.writes)
     body = [f"    {line}" for line in [*lines, f"return {results}"]]
     return "\n".join(["@triton.jit", f"def {name}({', '.join(phase.reads)}):", *body])
+
+
+def _number(written: re.Match) -> str:
+    is_finite = math.isfinite(float(written[1]))
+    return f"({written[1]})" if is_finite else f'float("{written[1]}")'
 
 
 def _call(name: str, phase: Phase, renamed: dict[str, str], results: dict[str, str]) -> str:

@@ -50,12 +50,17 @@ class Dynamics:
     def __post_init__(self) -> None:
         rest = self.circuit.rest()
         object.__setattr__(self, "rest", rest)
-        stated = (self.circuit, self.dt, self.substeps, self.solver, self.spike)
-        object.__setattr__(self, "_hash", hash(stated))  # asked for at every step
+        object.__setattr__(self, "_hash", None)
         object.__setattr__(self, "dv", self.circuit.v_threshold - rest["v"])
 
     def __hash__(self) -> int:
+        if self._hash is None:  # worked out once: it is asked for at every step
+            stated = (self.circuit, self.dt, self.substeps, self.solver, self.spike)
+            object.__setattr__(self, "_hash", hash(stated))
         return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_hash": None}  # strings have another one in every process
 
     @property
     def coefficients(self) -> tuple[str, ...]:
@@ -79,7 +84,11 @@ class Dynamics:
     ) -> tuple[Tensor, Tensor]:
         """Current (A) and membrane voltage (V) that ``input_`` and ``mem`` stand for."""
         i_in = input_.clamp(-LARGEST_INPUT, LARGEST_INPUT) * coefficients["amperes"]
-        return i_in, self.rest["v"] + mem * coefficients["volts"]
+        return i_in, self.voltage(mem, coefficients["volts"])
+
+    def voltage(self, mem: Tensor, volts: Value) -> Tensor:
+        """Membrane voltage (V) that ``mem`` stands for, in units of ``volts``."""
+        return self.rest["v"] + mem * volts
 
     def substep(self, state: State, i_in: Tensor, coefficients: Mapping[str, Value]) -> State:
         """State of the circuit one sub-step later, in SI units."""
@@ -111,8 +120,11 @@ class Dynamics:
 
     def send(self, mem: Tensor, coefficients: Mapping[str, Value]) -> Tensor:
         """The spike that ``mem`` sends; not for the binary output, which has a surrogate."""
-        u = mem * (coefficients["volts"] / self.dv)
-        return SPIKES[self.spike](u) * coefficients["height"]
+        return SPIKES[self.spike](self.relative(mem, coefficients)) * coefficients["height"]
+
+    def relative(self, mem: Tensor, coefficients: Mapping[str, Value]) -> Tensor:
+        """``mem`` as a fraction of its threshold."""
+        return mem * (coefficients["volts"] / self.dv)
 
     def circuit_with(self, coefficients: Mapping[str, Value]) -> Circuit:
         """The circuit with the values that ``coefficients`` give it."""

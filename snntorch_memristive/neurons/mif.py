@@ -158,7 +158,10 @@ class MIF(MemristiveNeuron, snn.Leaky):
     def _forward_step(self, input_: Tensor, mem: Tensor | None = None) -> tuple[Tensor, Tensor]:
         self._check_input(input_)
         previous = self._previous(mem, input_)
-        spk, mem, states = self._advance(input_, previous)
+        engine = self._choose_engine(input_, previous)
+        if engine == "eager":  # a kernel looks by itself
+            self._check_finite("input_", input_)
+        spk, mem, states = self._advance(input_, previous, engine)
         attach(mem, states)
         self._keep(mem=mem)
         self._listen(spk, fresh=carried(previous) is None)

@@ -115,14 +115,16 @@ class MemristiveNeuron(SpikingNeuron):
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """What may be trained, as the circuit takes it; see Dynamics."""
         fixed = list(self._buffers.values())
-        if self._parameters or any(not _is_readable(b) or b.dim() for b in fixed):
-            return self._computed_coefficients(dtype)
-        if torch.is_inference_mode_enabled():  # what is made there is of no use elsewhere
+        if self._parameters or not all(map(_is_fixed, fixed)):
             return self._computed_coefficients(dtype)
         now = (dtype, self.dt, *[buffer.item() for buffer in fixed])
-        if self._kept is None or self._kept[0] != now:
-            self._kept = now, self._computed_coefficients(dtype)
-        return self._kept[1]
+        kept = self._kept
+        if kept is None or kept[0] != now:
+            kept = now, self._computed_coefficients(dtype)
+            # What is made in inference mode or under torch.func is of no use elsewhere.
+            if not (torch.is_inference_mode_enabled() or is_wrapped(kept[1]["c_mem"])):
+                self._kept = kept
+        return kept[1]
 
     def _computed_coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         learned = {
@@ -149,7 +151,7 @@ class MemristiveNeuron(SpikingNeuron):
     def volts(self, mem: Tensor | float) -> Tensor:
         """Membrane voltage (V) that ``mem`` (any shape, or a number) stands for."""
         mem = torch.as_tensor(mem)
-        return self._built.rest["v"] + mem * (self._built.dv / self._held_threshold(mem.dtype))
+        return self._built.voltage(mem, self._built.dv / self._held_threshold(mem.dtype))
 
     def amperes(self, input_: Tensor | float) -> Tensor:
         """Current (A) into the circuit that ``input_`` (any shape, or a number) stands for."""
@@ -179,7 +181,7 @@ class MemristiveNeuron(SpikingNeuron):
 
     # One step
 
-    def _advance(self, input_: Tensor, mem: Tensor) -> tuple[Tensor, Tensor, State]:
+    def _advance(self, input_: Tensor, mem: Tensor, engine: str) -> tuple[Tensor, Tensor, State]:
         """``spk``, ``mem``, and the states that are to travel with it, after one time step.
 
         With one dimension more than ``mem``, ``input_`` is a sequence, and ``spk`` and ``mem``
@@ -187,6 +189,7 @@ class MemristiveNeuron(SpikingNeuron):
         """
         dtype = torch.promote_types(input_.dtype, torch.float32)
         exact, memristors = self._state(mem, dtype)
+        self.engine_used = engine
         mem, spk, memristors = self._integrate(input_.to(dtype), exact, memristors)
         if self.inhibition:
             spk = spk * _winners(mem, mem.dim() - exact.dim() + 1)
@@ -200,7 +203,6 @@ class MemristiveNeuron(SpikingNeuron):
         self, input_: Tensor, mem: Tensor, memristors: State
     ) -> tuple[Tensor, Tensor, State]:
         dynamics, coefficients = self._dynamics, self._coefficients(input_.dtype)
-        self.engine_used = self._choose_engine(input_)
         if self.engine_used != "eager":
             from ..engine.run import run  # not before it is needed
 
@@ -212,14 +214,16 @@ class MemristiveNeuron(SpikingNeuron):
                 mem = self.state_quant(mem)
             spk = None if self.spike == "binary" else dynamics.send(mem, coefficients)
         if spk is None:  # the one output without a derivative of its own
-            u = mem * (coefficients["volts"] / dynamics.dv)
+            u = dynamics.relative(mem, coefficients)
             spk = binary(u, self.spike_grad or surrogate.atan()) * coefficients["height"]
         return mem, spk, memristors
 
-    def _choose_engine(self, input_: Tensor) -> str:
+    def _choose_engine(self, input_: Tensor, mem: Tensor) -> str:
         if self.engine == "eager" or self.state_quant:
             return "eager"
-        return choose_engine(self._kernel_keys, input_)
+        dtype = torch.promote_types(input_.dtype, torch.float32)
+        own = [*self._buffers.values(), *self._parameters.values()]
+        return choose_engine(self._kernel_keys, dtype, [input_, mem, *own])
 
     def _previous(self, mem: Tensor | None, input_: Tensor) -> Tensor:
         """The membrane to go on from: the one handed in, the last one, or rest."""
@@ -258,25 +262,27 @@ class MemristiveNeuron(SpikingNeuron):
             raise ValueError(
                 f"Expected `input_` of shape (time, ...), but got {tuple(input_.shape)}."
             )
-        is_one_call = not self._is_recurrent and self._choose_engine(input_) != "eager"
         self._check_input(input_[0])
-        if not is_one_call:
+        goes_on = mem is not None or self.init_hidden
+        previous = self._previous(mem, input_[0]) if goes_on else torch.zeros_like(input_[0])
+        engine = self._choose_engine(input_, previous)
+        if self._is_recurrent or engine == "eager":
             self._check_finite("input_", input_)  # before any state has moved
-        if not self.init_hidden:
-            self.reset_mem()
-        if mem is not None:
-            self.mem = mem
-        if not is_one_call:
+            if not self.init_hidden:
+                self.reset_mem()
+            if mem is not None:
+                self.mem = mem
             steps = [self._forward_step(current) for current in input_]
             spk, mem_rec = (torch.stack(record) for record in zip(*steps, strict=True))
             states = carried(self.mem)
             if states is not None and not is_traced(mem_rec):
                 attach(mem_rec[-1], states)  # so that one can go on from it
             return spk, mem_rec
-        previous = self._previous(None, input_[0])
-        spk, mem_rec, states = self._advance(input_, previous)
-        last = mem_rec[-1]
-        attach(last, states)  # so that one can go on from it
+        spk, mem_rec, states = self._advance(input_, previous, engine)
+        if not is_traced(mem_rec):
+            attach(mem_rec[-1], states)  # so that one can go on from it
+        last = mem_rec[-1].clone()  # of its own, not a part of the record
+        attach(last, states)
         self._keep(mem=last)
         self._listen(spk, fresh=carried(previous) is None, steps=len(spk))
         return spk, mem_rec
@@ -309,8 +315,6 @@ class MemristiveNeuron(SpikingNeuron):
         for name, parameter in self._parameters.items():
             if name.startswith(PREFIX):
                 self._check_fits(name, parameter, input_)
-        if self._choose_engine(input_) == "eager":  # a kernel looks by itself
-            self._check_finite("input_", input_)
 
     @staticmethod
     def _check_finite(name: str, tensor: Tensor) -> None:
@@ -374,7 +378,9 @@ class MemristiveNeuron(SpikingNeuron):
 
     def __getstate__(self) -> dict[str, Any]:
         hidden = {name: state.detach() for name, state in (carried(self.mem) or {}).items()}
-        return self.__dict__ | self._hidden_detached() | {"_hidden": hidden}
+        # Kernels and what is kept for them are of this process.
+        own = {"_kernel_keys": None, "_kept": None, "_hidden": hidden}
+        return self.__dict__ | self._hidden_detached() | own
 
     def _hidden_detached(self) -> dict[str, Tensor]:
         return {"mem": self.mem.detach()}
@@ -382,6 +388,7 @@ class MemristiveNeuron(SpikingNeuron):
     def __setstate__(self, state: dict[str, Any]) -> None:
         hidden = state.pop("_hidden")
         super().__setstate__(state)
+        self._kernel_keys = kernel_keys(self._built)
         if hidden:
             attach(self.mem, hidden)
         list_weakly(self)
@@ -463,6 +470,11 @@ def as_float_tensor(value: Any) -> Tensor:
 def _winners(mem: Tensor, dim: int) -> Tensor:
     """1 where ``mem`` is highest along ``dim``, else 0."""
     return torch.zeros_like(mem).scatter(dim, mem.argmax(dim, keepdim=True), 1.0)
+
+
+def _is_fixed(buffer: Tensor) -> bool:
+    """Is it one number that nobody trains?"""
+    return _is_readable(buffer) and not (buffer.dim() or buffer.requires_grad)
 
 
 def _is_rest(mem: Tensor) -> bool:

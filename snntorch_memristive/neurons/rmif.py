@@ -124,6 +124,7 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         self, input_: Tensor, spk: Tensor | None = None, mem: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         self._check_input(input_)
+        self._check_finite("input_", input_)
         previous = self._previous(mem, input_)
         if spk is None:  # a membrane of the caller's making is a fresh neuron
             fresh = mem is not None and carried(mem) is None
@@ -131,7 +132,8 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         if spk.shape != input_.shape:
             spk = torch.zeros_like(input_)
         drive = input_ + self.recurrent(spk.to(input_))
-        spk, mem, states = self._advance(drive, previous)
+        engine = self._choose_engine(drive, previous)
+        spk, mem, states = self._advance(drive, previous, engine)
         attach(mem, states)
         self._keep(spk=spk, mem=mem)
         self._listen(spk, fresh=carried(previous) is None)
