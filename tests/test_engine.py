@@ -1,8 +1,10 @@
 """The kernels equal the equations as they are stated, in value and in gradient."""
 
+import copy
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -269,3 +271,103 @@ def test_a_damaged_source_in_the_cache_is_replaced(tmp_path, monkeypatch):
     path.write_text("answer = 0\n")
     del sys.modules[module.__name__]
     assert load(text).answer == 42
+
+
+def test_second_derivatives_when_one_input_hangs_on_another():
+    def derivatives(engine):
+        neuron = snnm.MIF(0.8, engine=engine, learn_threshold=True).double()
+        torch.manual_seed(0)
+        x = (torch.rand(3, dtype=torch.float64) / 2).requires_grad_()
+        mem, total = torch.zeros(3, dtype=torch.float64), 0
+        for _ in range(5):
+            spk, mem = neuron(x, mem)
+            total = total + (spk + mem).sum()
+        wanted = [x, neuron.threshold]
+        first = torch.autograd.grad(total, wanted, create_graph=True)
+        return *first, *torch.autograd.grad(sum(g.sum() for g in first), wanted)
+
+    for ours, eager in zip(derivatives("auto"), derivatives("eager"), strict=True):
+        assert_close(ours, eager, rtol=1e-9, atol=1e-9)
+
+
+def test_other_machinery_of_torch_runs_eagerly():
+    neuron, x, rest = snnm.MIF(0.8), torch.rand(3), torch.zeros(3)
+    slope = torch.func.grad(lambda x: neuron(x, torch.zeros(3))[1].sum())(x)
+    mapped = torch.func.vmap(lambda mem: neuron(x, mem)[1])(torch.zeros(4, 3))
+    assert_close(mapped[2], neuron(x, rest)[1])
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, torch.ones(3))
+        tangent = torch.autograd.forward_ad.unpack_dual(neuron(dual, rest)[1]).tangent
+        assert_close(tangent, slope, rtol=1e-4, atol=1e-4)
+    copy.deepcopy(neuron)
+
+
+def test_kept_coefficients_serve_no_graph():
+    neuron, x, rest = snnm.MIF(0.8), torch.rand(3), torch.zeros(3)
+    with torch.no_grad():
+        neuron(x, rest)
+    beta = torch.tensor(0.8, requires_grad=True)
+    for _ in range(2):
+        _, mem = torch.func.functional_call(neuron, {"beta": beta}, (x, rest))
+        mem.sum().backward()
+    assert beta.grad != 0
+
+
+def test_parameters_on_another_device_are_refused_by_torch():
+    with pytest.raises(RuntimeError, match="device"):
+        snnm.MIF(0.8).to("meta")(torch.rand(3))
+
+
+def test_the_hidden_state_is_no_part_of_the_record():
+    neuron = snnm.MIF(0.8, init_hidden=True)
+    _, mem = neuron.sequence(some_input(50, 3).requires_grad_())
+    assert neuron.mem.untyped_storage().nbytes() == 3 * 4
+    neuron.detach_hidden()
+    assert not neuron.mem.requires_grad
+    assert mem.requires_grad
+
+
+def test_nan_in_a_sequence_changes_nothing():
+    neuron = snnm.MIF(0.8)
+    neuron(torch.ones(3))
+    before = neuron.mem.clone()
+    with pytest.raises(ValueError, match="NaN"):
+        neuron.sequence(torch.full((4, 3), torch.nan))
+    assert torch.equal(neuron.mem, before)
+
+
+def test_threads_may_make_the_first_call_together():
+    errors = []
+
+    def first_call():
+        try:
+            snnm.MIF(0.8, solver="symmetric", substeps=7).sequence(some_input(3, 4))
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=first_call) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_circuits_of_ones_own():
+    @dataclass(frozen=True)
+    class Mine(MIFCircuit):
+        notes: tuple | list = ()
+
+        def membrane(self, state, i_in):
+            return super().membrane(state, torch.relu(i_in).clamp(0.0, float("inf")))
+
+    for notes in (("a '''quoted''' \"\"\"note\"\"\"",), ["not hashable"]):
+        x = torch.tensor([[0.0, 1.0, -1.0]])
+        results = both_engines(x, circuit=Mine(notes=notes)) if isinstance(notes, tuple) else None
+        if results is None:
+            neuron = snnm.MIF(0.8, circuit=Mine(notes=notes))
+            neuron.sequence(x)
+            assert neuron.engine_used == "eager"
+        else:
+            assert_equal(results)
+            assert results[0][1]["input_"][0, 0] == 0

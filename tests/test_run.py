@@ -83,6 +83,25 @@ def test_a_layer_with_a_hook_is_called_step_by_step():
     assert shapes == [(5, 9)] * 6
 
 
+class Residual(nn.Sequential):
+    def forward(self, input_):
+        return input_ + super().forward(input_)
+
+
+def test_what_is_not_plainly_sequential_is_stepped_through():
+    twice = snnm.MIF(0.8, init_hidden=True)
+    for net in (
+        nn.Sequential(Residual(nn.Linear(5, 5)), snnm.MIF(0.8, init_hidden=True)),
+        Residual(nn.Linear(5, 5), snnm.MIF(0.8, init_hidden=True)),
+        nn.Sequential(nn.Linear(5, 5), twice, twice),
+    ):
+        for x in (torch.rand(6, 2, 5), torch.rand(6, 5)):
+            snnm.reset(net)
+            (expected,) = loop(net, x)
+            snnm.reset(net)
+            assert_close(snnm.run(net, x), expected, rtol=0, atol=1e-6)
+
+
 def test_what_it_cannot_run_is_refused():
     with pytest.raises(TypeError, match=r"Expected an nn\.Sequential, but got Linear"):
         snnm.run(nn.Linear(2, 2), torch.rand(3, 2))
