@@ -13,6 +13,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,7 @@ def median_times(work: dict[str, Callable[[], None]], repeats: int) -> dict[str,
         function()  # compiles, warms up
     for _ in range(repeats):
         for name, function in work.items():
+            function()  # its own code and data back into the caches
             start = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - start)
@@ -200,9 +202,25 @@ def _print_peak(name: str, shape: list[int]) -> None:
     function = variants(with_compile=False)[name]
     there_and_back(function, (2, *shape[1:]))()  # code and kernels
     work = there_and_back(function, tuple(shape))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    work()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    before, done, peak = _resident(), threading.Event(), [0.0]
+
+    def watch() -> None:
+        while not done.is_set():
+            peak[0] = max(peak[0], _resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for _ in range(3):
+        work()
+    done.set()
+    watcher.join()
+    print(peak[0] - before)
+
+
+def _resident() -> float:
+    """Memory of this process in MB, as Linux counts it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def measure_epoch(repeats: int) -> dict[str, float]:
@@ -252,8 +270,8 @@ def measure_epoch(repeats: int) -> dict[str, float]:
 
 def measure_floor(shape: tuple[int, ...] = (25, 128, 1000)) -> dict[str, float]:
     """Milliseconds that the tensors in and out of memory take at the speed of a copy."""
-    x, y = torch.rand(*shape), torch.rand(*shape)
-    copy = median_times({"copy": lambda: y.copy_(x)}, 20)["copy"] * 1e3
+    x, y = (torch.rand(16, *shape) for _ in range(2))  # far more than the caches hold
+    copy = median_times({"copy": lambda: y.copy_(x)}, 5)["copy"] * 1e3 / 16
     # input_, mem, spk; then input_, two derivatives in, one out. A copy moves two of them.
     floor = copy * 7 / 2
     print(f"The seven tensors of {shape} in and out of memory: {floor:.1f} ms at a copy's speed")

@@ -2,7 +2,7 @@ r"""One-step maps for systems whose rates are stated as :class:`~.relaxation.Rel
 
 The input is held over the step. A solver knows functions of a state and nothing of
 memristors. Which to choose: :data:`MAGNUS` is the default, and the accurate one where the input
-jumps; :data:`EXPONENTIAL` takes about 40 % of its time and is as good for slow or held inputs;
+jumps; :data:`EXPONENTIAL` takes less than half of its time and is as good for slow or held inputs;
 :data:`SYMMETRIC` is in between. These three are stable at every step length. :data:`EULER`
 reproduces the MEMprop code and diverges when a step is longer than two time constants;
 :data:`RK4` is a reference for small steps.

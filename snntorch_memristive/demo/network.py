@@ -61,7 +61,7 @@ def memristive(sizes: Sequence[int], num_steps: int, dropout: float, levels: int
     """Crossbars of cells with ``levels`` conductance levels, and memristive neurons.
 
     The neurons use the "exponential" solver: for an input that is held, as an image is here, it
-    errs by about 0.1 % of the voltage range, as the default does, in about 40 % of the time.
+    errs by about 0.1 % of the voltage range, as the default does, in less than half of the time.
     """
     rram = RRAM(levels=levels)
     return Net(

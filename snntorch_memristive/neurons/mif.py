@@ -74,7 +74,7 @@ class MIF(MemristiveNeuron, snn.Leaky):
         substeps: parts into which the solver cuts a step. With the default solver and 4 of
             them the membrane is within 0.5 % of its range of SPICE for currents up to 100 µA
             (0.7 % if they change sign); ``benchmarks/accuracy.py`` has the table.
-        solver: "magnus"; "exponential", about 40 % of its time for up to 17 times its error;
+        solver: "magnus"; "exponential", less than half of its time for up to 17 times its error;
             "symmetric"; "euler" (the MEMprop code's, which diverges for strong inputs) or "rk4".
         spike: "rectified" (0 at rest, analog above, 1 from threshold), "voltage" (the membrane
             itself, as in MEMprop), or "binary". A neuron that sends nothing for any sample
