@@ -60,7 +60,7 @@ def _works(package: str) -> bool:
 @cache
 def _is_traceable(dynamics: Dynamics) -> bool:
     try:
-        trace(dynamics)
+        trace(dynamics, (), False)
     except Exception:  # whatever it is, the eager engine runs it, or says better what is wrong
         return False
     return True

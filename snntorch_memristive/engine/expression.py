@@ -11,8 +11,6 @@ from typing import Any
 
 import torch
 
-Formula = "Symbol | float"
-
 
 class UntraceableError(TypeError):
     """A function did something to a symbol for which there is no formula."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import prod
 
 import torch
 from torch import Tensor
@@ -33,15 +32,11 @@ class Kernel:
         Raises:
             ValueError: if ``input_`` contains NaN or infinity.
         """
-        steps, neurons = _extent(input_, before[0])
-        record = [torch.empty_like(input_) for _ in self.plan.outputs]
-        after = [torch.empty_like(before[0]) for _ in self.plan.memristors]
-        chunks = (steps - 1) // self.plan.chunk if store else 0
-        stored = input_.new_empty((max(chunks, 0), len(before), neurons))
+        results = self.plan.forward_results(input_, before, store)
+        steps, neurons = self.plan.extent(input_, before)
         if steps and neurons:
-            tensors = [input_, *before, *coefficients, *record, *after, stored]
-            self.launch("forward", neurons, steps, tensors)
-        return [*record, *after, stored]
+            self.launch("forward", neurons, steps, [input_, *before, *coefficients, *results])
+        return results
 
     def backward(
         self,
@@ -52,21 +47,13 @@ class Kernel:
         grads: Sequence[Tensor | None],
     ) -> list[Tensor]:
         """Derivatives by ``input_``, by ``before``, and by the learned coefficients."""
-        steps, neurons = _extent(input_, before[0])
+        results = self.plan.backward_results(input_, before)
         grads = [None if g is None else g.contiguous() for g in grads]
-        by = [torch.empty_like(input_), *(torch.empty_like(state) for state in before)]
-        by_learned = [torch.empty_like(before[0]) for _ in self.plan.learned]
+        steps, neurons = self.plan.extent(input_, before)
         if steps and neurons:
-            tensors = [input_, *before, *coefficients, stored, *grads, *by, *by_learned]
+            tensors = [input_, *before, *coefficients, stored, *grads, *results]
             self.launch("backward", neurons, steps, tensors)
-        scalars = [name not in self.plan.per_neuron for name in self.plan.learned]
-        return by + [g.sum() if s else g for g, s in zip(by_learned, scalars, strict=True)]
-
-
-def _extent(input_: Tensor, mem: Tensor) -> tuple[int, int]:
-    """Number of time steps and of neurons."""
-    steps = 1 if input_.dim() == mem.dim() else input_.shape[0]
-    return steps, prod(mem.shape)
+        return self.plan.summed(results)
 
 
 @cache
@@ -75,7 +62,7 @@ def kernel(
     per_neuron: frozenset[str],
     learned: tuple[str, ...],
     dtype: torch.dtype,
-    device: str = "cpu",
+    device: str,
 ) -> Kernel:
     """The kernel of ``dynamics`` for a type of device; made once.
 

@@ -1,6 +1,9 @@
 """What a kernel is given, in order, and how time is cut."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from ..functional import Dynamics
 
@@ -62,9 +65,34 @@ class Layout:
             *(f"g_{name}" for name in self.learned),
         ]
 
+    def extent(self, input_: Tensor, before: Sequence[Tensor]) -> tuple[int, int]:
+        """Number of time steps and of neurons."""
+        steps = 1 if input_.dim() == before[0].dim() else input_.shape[0]
+        return steps, before[0].numel()
+
+    def forward_results(
+        self, input_: Tensor, before: Sequence[Tensor], store: bool
+    ) -> list[Tensor]:
+        """Memory for what is recorded, the memristor states after, and states on the way."""
+        steps, neurons = self.extent(input_, before)
+        chunks = (steps - 1) // self.chunk if store and steps else 0
+        shapes = [input_.shape] * len(self.outputs) + [before[0].shape] * len(self.memristors)
+        return [input_.new_empty(shape) for shape in (*shapes, (chunks, len(before), neurons))]
+
+    def backward_results(self, input_: Tensor, before: Sequence[Tensor]) -> list[Tensor]:
+        """Memory for derivatives by the input, by ``before``, by every neuron's coefficients."""
+        shapes = [input_.shape] + [before[0].shape] * (len(before) + len(self.learned))
+        return [input_.new_empty(shape) for shape in shapes]
+
+    def summed(self, by: list[Tensor]) -> list[Tensor]:
+        """``by``, from :meth:`backward_results`, with the derivatives by one number added up."""
+        first = len(by) - len(self.learned)
+        learned = zip(self.learned, by[first:], strict=True)
+        return by[:first] + [g if name in self.per_neuron else g.sum() for name, g in learned]
+
 
 def layout(
-    dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, ...], device: str = "cpu"
+    dynamics: Dynamics, per_neuron: frozenset[str], learned: tuple[str, ...], device: str
 ) -> Layout:
     """How a kernel of ``dynamics`` is laid out on a type of device.
 

@@ -42,9 +42,9 @@ def _plan(key: str, coefficients: Sequence[Tensor], learned: str, input_: Tensor
     return layout(dynamics, per_neuron, names, input_.device.type)
 
 
-def _kernel(key: str, plan: Layout, input_: Tensor) -> Kernel:
-    dynamics, device = _dynamics(key), input_.device.type
-    return kernel(dynamics, plan.per_neuron, plan.learned, input_.dtype, device)
+def _kernel(key: str, coefficients: Sequence[Tensor], learned: str, input_: Tensor) -> Kernel:
+    plan = _plan(key, coefficients, learned, input_)
+    return kernel(_dynamics(key), plan.per_neuron, plan.learned, input_.dtype, input_.device.type)
 
 
 @torch.library.custom_op("snntorch_memristive::steps", mutates_args=())
@@ -57,7 +57,7 @@ def steps(
     store: bool,
 ) -> list[Tensor]:
     """``Kernel.forward`` of the neuron ``key``, with comma-separated learned coefficients."""
-    made = _kernel(key, _plan(key, coefficients, learned, input_), input_)
+    made = _kernel(key, coefficients, learned, input_)
     input_, *before = (tensor.contiguous() for tensor in (input_, *before))
     return made.forward(input_, before, coefficients, store)
 
@@ -71,12 +71,7 @@ def _(
     learned: str,
     store: bool,
 ) -> list[Tensor]:
-    plan = _plan(key, coefficients, learned, input_)
-    length = 1 if input_.dim() == before[0].dim() else input_.shape[0]
-    chunks = (length - 1) // plan.chunk if store else 0
-    record = [_like(input_) for _ in plan.outputs]
-    after = [_like(before[0]) for _ in plan.memristors]
-    return [*record, *after, input_.new_empty((chunks, len(before), before[0].numel()))]
+    return _plan(key, coefficients, learned, input_).forward_results(input_, before, store)
 
 
 @torch.library.custom_op("snntorch_memristive::steps_backward", mutates_args=())
@@ -90,7 +85,7 @@ def steps_backward(
     learned: str,
 ) -> list[Tensor]:
     """``Kernel.backward`` of the neuron ``key``."""
-    made = _kernel(key, _plan(key, coefficients, learned, input_), input_)
+    made = _kernel(key, coefficients, learned, input_)
     input_, *before = (tensor.contiguous() for tensor in (input_, *before))
     return made.backward(input_, before, coefficients, stored, grads)
 
@@ -106,13 +101,7 @@ def _(
     learned: str,
 ) -> list[Tensor]:
     plan = _plan(key, coefficients, learned, input_)
-    named = dict(zip(plan.coefficients, coefficients, strict=True))
-    by_learned = [_like(before[0] if named[name].dim() else named[name]) for name in plan.learned]
-    return [_like(input_), *(_like(state) for state in before), *by_learned]
-
-
-def _like(tensor: Tensor) -> Tensor:
-    return tensor.new_empty(tensor.shape)
+    return plan.summed(plan.backward_results(input_, before))
 
 
 def _keep(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:

@@ -1,7 +1,7 @@
 """A neuron's time step and its adjoint, as lines of code."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..functional import Dynamics
@@ -48,7 +48,8 @@ class Program:
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Phase)]
 
 
-def trace(dynamics: Dynamics, learned: Iterable[str] = (), is_double: bool = False) -> Program:
+@cache
+def trace(dynamics: Dynamics, learned: tuple[str, ...], is_double: bool) -> Program:
     """The program of ``dynamics``, whose coefficients called ``learned`` get derivatives too.
 
     In double precision without the series and cuts that are exact to float32 only.

@@ -23,7 +23,7 @@ def run(
     """``mem``, ``spk`` (None for the binary output) and the memristor states after.
 
     Equal to ``dynamics`` step by step, to the rounding of the dtype (float32 or float64).
-    For what :func:`choose_engine` calls "numba"; ``key`` is that of ``dynamics``.
+    For what :func:`choose_engine` does not call "eager"; ``key`` is that of ``dynamics``.
     """
     coefficients = {name: coefficients[name] for name in dynamics.coefficients}  # in their order
     learned = ()

@@ -22,7 +22,7 @@ def generate(dynamics: Dynamics, plan: Layout, dtype: str) -> str:
 
     ``forward`` returns whether there is NaN or infinity in the input.
     """
-    program = trace(dynamics, plan.learned, is_double=dtype == "float64")
+    program = trace(dynamics, plan.learned, dtype == "float64")
     arithmetic = "arithmetic" if dtype == "float32" else "arithmetic64"
     space = Workspace(plan, program)
     head = HEADER.format(
@@ -83,7 +83,7 @@ class _Text:
     def start(self, name: str, size: int) -> None:
         """Head of a function, down to the loop over blocks and what stays all the time."""
         self.put(0, "@njit(nogil=True, cache=True)", f"def {name}(begin, end, n, steps, a):")
-        self.put(1, f"w = np.empty({size}, F)")
+        self.put(1, "nonsense = False", f"w = np.empty({size}, F)")
         for scalar in _scalars(self.plan):
             self.put(1, f"{scalar} = view(w, {self.address(scalar)}, 0, 1)[0]")
         self.put(1, f"for b in range(begin, end, {BLOCK}):", f"    m = min({BLOCK}, end - b)")
@@ -98,7 +98,6 @@ class _Text:
 def _forward(plan: Layout, space: Workspace) -> str:
     text = _Text(plan, space, plan.forward)
     text.start("forward", space.size_forward)
-    text.lines.insert(2, "    nonsense = False")
     text.put(2, f"mem = {text.view('mem_before', 'b')}")
     for name in plan.memristors:
         text.put(2, f"copy({text.view(f'{name}_before', 'b')}, {space.row(name)}, m)")
@@ -143,7 +142,7 @@ def _backward(plan: Layout, space: Workspace) -> str:
         text.put(2, f"copy({space.row(f'g_{name}')}, {text.view(f'g_{name}_before', 'b')}, m)")
     for name in plan.learned:
         text.put(2, f"copy({space.row(f'g_{name}')}, {text.view(f'g_{name}', 'b')}, m)")
-    text.put(1, "return False")
+    text.put(1, "return nonsense")
     return str(text)
 
 

@@ -22,7 +22,7 @@ PLACE = """    j = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
 
 def generate(dynamics: Dynamics, plan: Layout) -> str:
     """Source of a module with the Triton kernels ``forward`` and ``backward``."""
-    program = trace(dynamics, plan.learned)
+    program = trace(dynamics, plan.learned, False)
     functions = [_function(name, phase) for name, phase in program.phases()]
     return "\n\n\n".join(
         [

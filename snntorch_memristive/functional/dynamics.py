@@ -28,7 +28,7 @@ class Dynamics:
     - ``volts``: voltage of a unit of membrane (V).
     - ``c_mem``: the membrane capacitor (F).
     - ``height``: that of a full spike, snnTorch's ``graded_spikes_factor``.
-    - one per name in ``learned``: the shift of a voltage (V), the factor on anything else.
+    - one per name in ``learned_voltages``, a shift (V), and in ``learned_factors``, a factor.
 
     The methods are pure and take tensors of any shape, or the symbols that kernels are made of.
     """
