@@ -15,6 +15,7 @@ from torch.testing import assert_close
 
 import snntorch_memristive as snnm
 from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
+from snntorch_memristive.engine import threads
 from snntorch_memristive.engine.cache import cache_folder, load
 from snntorch_memristive.engine.expression import Symbol, gradients
 from snntorch_memristive.engine.lines import write
@@ -115,22 +116,48 @@ def test_any_shape(shape, steps, seed, strided):
     assert_equal(both_engines(x))
 
 
-@pytest.mark.parametrize("size", [511, 512, 513, 1300])
+@pytest.mark.parametrize("size", [1023, 1024, 1025, 2600])
 def test_sizes_around_a_block(size):
     assert_equal(both_engines(some_input(20, size)))
 
 
-def test_threads_change_nothing():
-    x = some_input(30, 2000)
+@pytest.fixture
+def set_threads():
     before = torch.get_num_threads()
-    try:
-        records = []
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            records.append(both_engines(x)[0])
-    finally:
-        torch.set_num_threads(before)
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("with_openmp", [True, False])
+def test_threads_change_nothing(set_threads, monkeypatch, with_openmp):
+    if not with_openmp:
+        monkeypatch.setattr(threads, "_openmp", lambda: None)
+    x = some_input(30, 5000)
+    records = []
+    for number in (1, 3):
+        set_threads(number)
+        records.append(both_engines(x)[0])
     assert_equal(records, values={"rtol": 0, "atol": 0}, gradients=0)
+
+
+def _work_in_fork(inherited, x, queue):
+    with torch.no_grad():
+        queue.put(inherited.sequence(x)[1].sum().item())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_has_threads_of_its_own(set_threads):
+    set_threads(2)
+    neuron, x = snnm.MIF(0.8), some_input(60, 500)
+    expected = neuron.sequence(x)[1].sum().item()
+    context = torch.multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=_work_in_fork, args=(neuron, x, queue))
+    process.start()
+    try:
+        assert queue.get(timeout=60) == expected
+    finally:
+        process.kill()
 
 
 def test_one_step_after_the_other_gives_what_the_sequence_gives():
@@ -345,10 +372,10 @@ def test_threads_may_make_the_first_call_together():
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=first_call) for _ in range(6)]
-    for thread in threads:
+    callers = [threading.Thread(target=first_call) for _ in range(6)]
+    for thread in callers:
         thread.start()
-    for thread in threads:
+    for thread in callers:
         thread.join()
     assert errors == []
 

@@ -3,24 +3,29 @@
 from ..functional import Dynamics
 from .layout import Layout
 from .program import Phase, trace
-from .workspace import BLOCK, Workspace
+from .workspace import Workspace
 
 HEADER = '''"""Generated from the equations of {circuit}."""
 from math import inf, nan
 import numpy as np
 from numba import njit
 from snntorch_memristive.engine.{arithmetic} import *
-from snntorch_memristive.engine.memory import clear, copy, holds_nonsense, view
+from snntorch_memristive.engine.memory import clear, copy, holds_nonsense, take, view
 
 F = np.{dtype}
 FAST = {{"contract", "arcp", "nsz", "reassoc"}}
 '''
 
+TASK = ("n", "steps", "block", "taken", "nonsense")
+"""Whole numbers that a function is given, before addresses: how many neurons and time steps there
+are, how many neurons are taken at once and have been, and whether NaN or infinity was met."""
+
 
 def generate(dynamics: Dynamics, plan: Layout, dtype: str) -> str:
     """Source of a module with the functions ``forward`` and ``backward``.
 
-    ``forward`` returns whether there is NaN or infinity in the input.
+    Both are given a pointer to :data:`TASK` and to addresses, as ``plan`` lists them. Threads that
+    call one with the same task share its neurons.
     """
     program = trace(dynamics, plan.learned, dtype == "float64")
     arithmetic = "arithmetic" if dtype == "float32" else "arithmetic64"
@@ -64,7 +69,7 @@ class _Text:
         self.lines: list[str] = []
         self.plan = plan
         self.space = space
-        self.places = {name: k for k, name in enumerate(addresses)}
+        self.places = {name: k for k, name in enumerate([*TASK, *addresses])}
 
     def put(self, depth: int, *lines: str) -> None:
         self.lines += ["    " * depth + line for line in lines]
@@ -82,17 +87,25 @@ class _Text:
 
     def start(self, name: str, size: int) -> None:
         """Head of a function, down to the loop over blocks and what stays all the time."""
-        self.put(0, "@njit(nogil=True, cache=True)", f"def {name}(begin, end, n, steps, a):")
+        self.put(0, f"def {name}(a):")
+        self.put(1, *(f"{name} = {self.address(name)}" for name in ("n", "steps", "block")))
         self.put(1, "nonsense = False", f"w = np.empty({size}, F)")
         for scalar in _scalars(self.plan):
             self.put(1, f"{scalar} = view(w, {self.address(scalar)}, 0, 1)[0]")
-        self.put(1, f"for b in range(begin, end, {BLOCK}):", f"    m = min({BLOCK}, end - b)")
+        self.put(1, self._next_block, "while b < n:", "    m = min(block, n - b)")
         for vector in self.plan.coefficients:
             if vector in self.plan.per_neuron:
                 self.put(2, f"copy({self.view(vector, 'b')}, {self.space.row(vector)}, m)")
 
-    def __str__(self) -> str:
+    def finish(self) -> str:
+        """All the lines, after those of a block of neurons."""
+        self.put(2, self._next_block)
+        self.put(1, "if nonsense:", f"    {self.address('nonsense')} = 1")
         return "\n".join(self.lines)
+
+    @property
+    def _next_block(self) -> str:
+        return f"b = take(a, {self.places['taken']}, block)"
 
 
 def _forward(plan: Layout, space: Workspace) -> str:
@@ -117,8 +130,7 @@ def _forward(plan: Layout, space: Workspace) -> str:
     text.call(3, "leave", **spk)
     for name in plan.memristors:
         text.put(2, f"copy({space.row(name)}, {text.view(f'{name}_after', 'b')}, m)")
-    text.put(1, "return nonsense")
-    return str(text)
+    return text.finish()
 
 
 def _stored(plan: Layout, k: int, chunk: str) -> str:
@@ -142,8 +154,7 @@ def _backward(plan: Layout, space: Workspace) -> str:
         text.put(2, f"copy({space.row(f'g_{name}')}, {text.view(f'g_{name}_before', 'b')}, m)")
     for name in plan.learned:
         text.put(2, f"copy({space.row(f'g_{name}')}, {text.view(f'g_{name}', 'b')}, m)")
-    text.put(1, "return nonsense")
-    return str(text)
+    return text.finish()
 
 
 def _forward_again(text: _Text, plan: Layout, space: Workspace) -> None:

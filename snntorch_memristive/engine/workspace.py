@@ -3,7 +3,7 @@
 from .layout import Layout
 from .program import Program
 
-BLOCK = 512
+BLOCK = 1024
 """Neurons that are taken through time together; their states stay in the fastest memory."""
 
 
