@@ -19,6 +19,7 @@ from snntorch_memristive.engine import threads
 from snntorch_memristive.engine.cache import cache_folder, load
 from snntorch_memristive.engine.expression import Symbol, gradients
 from snntorch_memristive.engine.lines import write
+from snntorch_memristive.engine.pieces import cut
 from snntorch_memristive.engine.rewrite import powers_of_two, rewritten, shared_logistic
 from snntorch_memristive.solvers import SOLVERS
 
@@ -398,3 +399,24 @@ def test_circuits_of_ones_own():
         else:
             assert_equal(results)
             assert results[0][1]["input_"][0, 0] == 0
+
+
+def test_a_loop_in_pieces_computes_the_same():
+    a, b, c = (Symbol.named(name) for name in "abc")
+    long = a
+    for k in range(100):
+        long = long * 0.5 + (b if k % 7 else c)
+    results = {"a": b, "b": long, "c": long * a, "d": c, "e": 2.0}
+    pieces = cut(results)
+    assert len(pieces) > 3
+    rows = {"a": 1.0, "b": 2.0, "c": 3.0}
+    wanted = _computed(results, rows)
+    for piece in pieces:
+        rows |= _computed(piece, rows)
+    assert {name: rows[name] for name in results} == wanted
+
+
+def _computed(results, rows):
+    known = {"F": float} | rows
+    exec("\n".join(write({f"new_{name}": value for name, value in results.items()})), known)
+    return {name: known[f"new_{name}"] for name in results}

@@ -1,12 +1,13 @@
 """A neuron's time step and its adjoint, as lines of code."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from ..functional import Dynamics
 from .expression import Symbol, add, gradients, ordered
 from .lines import write
+from .pieces import cut
 from .rewrite import powers_of_two, rewritten, shared_logistic, slow_relaxation
 
 EXPENSIVE = ("exp2", "exp2m1", "log", "sigmoid", "sqrt", "tanh")
@@ -22,6 +23,8 @@ class Phase:
     lines: tuple[str, ...]
     writes: tuple[str, ...]
     """Rows that change; the lines call the new value of ``row`` ``new_row``."""
+    pieces: tuple["Phase", ...] = ()
+    """The same as several loops, one after the other, if it is long."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,9 @@ def trace(dynamics: Dynamics, learned: tuple[str, ...], is_double: bool) -> Prog
     kept = _expensive_in_both(moved, moved_back)
     return Program(
         enter=_phase(rewritten(entered, *after)),
-        substep=_phase(moved),
+        substep=_in_pieces(moved),
         leave=_phase(rewritten(left, *after)),
-        substep_kept=_phase(moved | kept, in_place=False),
+        substep_kept=_in_pieces(moved | kept, in_place=False),
         leave_back=_phase(rewritten(left_back, *after)),
         substep_back=_phase(_reading(kept, moved_back)),
         enter_back=_phase(rewritten(entered_back, *after)),
@@ -129,6 +132,11 @@ def _phase(results: dict[str, Any], in_place: bool = True) -> Phase:
     reads = [s.args[0] for s in ordered(list(changed.values())) if s.op == "input"]
     lines = write({f"new_{name}": value for name, value in changed.items()})
     return Phase(tuple(reads), tuple(lines), tuple(changed))
+
+
+def _in_pieces(results: dict[str, Any], in_place: bool = True) -> Phase:
+    pieces = tuple(_phase(part, in_place) for part in cut(results))
+    return replace(_phase(results, in_place), pieces=pieces)
 
 
 def _is_input(value: Any, name: str) -> bool:

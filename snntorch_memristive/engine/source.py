@@ -47,18 +47,19 @@ def _parameters(plan: Layout, space: Workspace, phase: str) -> list[str]:
 
 
 def _loop(plan: Layout, space: Workspace, name: str, phase: Phase) -> str:
-    sources = {row: space.source(name, row) for row in phase.reads}
-    sources = {row: place for row, place in sources.items() if place}
-    targets = {row: space.target(name, row) for row in phase.writes}
-    # One name per place: a compiler must see that what is read and written is the same row.
-    places = dict.fromkeys([*sources.values(), *targets.values()])
-    arrays = {place: f"row{k}" for k, place in enumerate(places)}
     lines = [f"def {name}({', '.join(_parameters(plan, space, name))}):"]
-    lines += [f"    {array} = {place}" for place, array in arrays.items()]
-    lines += ["    for j in range(m):"]
-    lines += [f"        {row} = {arrays[place]}[j]" for row, place in sources.items()]
-    lines += [f"        {line}" for line in phase.lines]
-    lines += [f"        {arrays[place]}[j] = new_{row}" for row, place in targets.items()]
+    for piece in phase.pieces or (phase,):
+        sources = {row: space.source(name, row) for row in piece.reads}
+        sources = {row: place for row, place in sources.items() if place}
+        targets = {row: space.target(name, row) for row in piece.writes}
+        # One name per place: a compiler must see that what is read and written is the same row.
+        places = dict.fromkeys([*sources.values(), *targets.values()])
+        arrays = {place: f"row{k}" for k, place in enumerate(places)}
+        lines += [f"    {array} = {place}" for place, array in arrays.items()]
+        lines += ["    for j in range(m):"]
+        lines += [f"        {row} = {arrays[place]}[j]" for row, place in sources.items()]
+        lines += [f"        {line}" for line in piece.lines]
+        lines += [f"        {arrays[place]}[j] = new_{row}" for row, place in targets.items()]
     return "\n".join(['@njit(fastmath=FAST, error_model="numpy")', *lines])
 
 

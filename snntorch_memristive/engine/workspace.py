@@ -1,6 +1,7 @@
 """Where the rows of a block of neurons are while a kernel works on them."""
 
 from .layout import Layout
+from .pieces import CROSSING
 from .program import Program
 
 BLOCK = 1024
@@ -20,7 +21,11 @@ class Workspace:
     def __init__(self, plan: Layout, program: Program) -> None:
         vectors = [name for name in plan.coefficients if name in plan.per_neuron]
         grads = [f"g_{name}" for name in ("mem", "i_in", *plan.states, *plan.learned)]
-        self._fixed = _numbered(["i_in", "nothing", *plan.states, *vectors, *grads])
+        pieces = (*program.substep.pieces, *program.substep_kept.pieces)
+        crossing = {row for piece in pieces for row in piece.writes if row.startswith(CROSSING)}
+        self._fixed = _numbered(
+            ["i_in", "nothing", *plan.states, *vectors, *grads, *sorted(crossing)]
+        )
         self._of_step = _numbered(["mem", "i_in"])
         self._of_substep = _numbered([*plan.states, *program.kept])
         self._states = plan.states
