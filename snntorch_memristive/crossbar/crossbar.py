@@ -23,6 +23,22 @@ class Written(NamedTuple):
     w_max: Tensor
 
 
+class _StandsFor(torch.autograd.Function):
+    """A mapping by its value and its derivative, without its graph.
+
+    The graph would be freed by the first backward pass, while the weights may serve several.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, cells: Tensor, weights: Tensor, slope: Tensor | None) -> Tensor:
+        ctx.slope = slope
+        return weights.view_as(weights)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return grad if ctx.slope is None else grad * ctx.slope, None, None
+
+
 class Crossbar(nn.Module):
     """Abstract: a layer whose weight (and bias, an always-on row) are differential pairs.
 
@@ -113,11 +129,7 @@ class Crossbar(nn.Module):
             return self._mapped(name, cells, self.w_max())
         if not (torch.is_grad_enabled() and cells.requires_grad):
             return written.weights[name]
-        # The value of the mapping and its derivative, without its graph: that would be freed by
-        # the first backward pass, while the weights may serve several.
-        moved = cells - cells.detach()
-        slope = written.slopes.get(name)
-        return written.weights[name] + (moved if slope is None else slope * moved)
+        return _StandsFor.apply(cells, written.weights[name], written.slopes.get(name))
 
     def _mapped(self, name: str, cells: Tensor, w_max: Tensor) -> Tensor:
         g = self._programmed(name, cells, w_max)

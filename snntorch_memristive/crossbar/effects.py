@@ -20,8 +20,8 @@ def to_pair(
     """Conductances of the pairs, with one cell of each at ``g_off`` and ``w_max`` the window."""
     # Halves of |w| +- w and no clamp: its derivative at a weight of exactly 0 would not be 1.
     size = weight.abs()
-    asked = torch.stack([size + weight, size - weight]) / 2
-    return rram.g_off + asked * ((rram.g_on - rram.g_off) / w_max)
+    twice = torch.stack([size + weight, size - weight])
+    return rram.g_off + twice * ((rram.g_on - rram.g_off) / (2 * w_max))
 
 
 def from_pair(
@@ -82,4 +82,4 @@ def read_noise(
 
 def _straight_through(value: Tensor, g: Tensor) -> Tensor:
     """Exactly ``value``, with the gradient of ``g``."""
-    return value.detach() + (g - g.detach())
+    return value.detach() + (g - g.detach()) if g.requires_grad else value

@@ -9,7 +9,7 @@ from typing import Any
 from .expression import Symbol, ordered
 from .rewrite import rewritten
 
-LONGEST = 30
+LONGEST = 50
 """About how many operations a loop may have."""
 
 CROSSING = "cross"
