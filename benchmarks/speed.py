@@ -50,7 +50,10 @@ def variants(with_compile: bool) -> dict[str, Callable[[Tensor], tuple[Tensor, T
     for name, (solver, substeps) in SOLVERS.items():
         neuron = snnm.MIF(0.9, solver=solver, substeps=substeps)
         made[f"sequence, {name}"] = neuron.sequence
-        made[f"loop, {name}"] = lambda x, neuron=neuron: step_by_step(neuron, x.unbind(0))
+        made[f"loop, {name}, unbind()"] = lambda x, n=neuron: step_by_step(n, x.unbind(0))
+        made[f"loop, {name}, [step]"] = lambda x, n=neuron: step_by_step(
+            n, [x[k] for k in range(len(x))]
+        )
     for name in list(SOLVERS)[:2]:
         solver, substeps = SOLVERS[name]
         eager = snnm.MIF(0.9, solver=solver, substeps=substeps, engine="eager")
@@ -166,7 +169,7 @@ def measure_growth(repeats: int) -> dict[str, dict[str, float]]:
     results = {}
     neuron = snnm.MIF(0.9, solver="exponential")
     axes = {
-        "neurons": [(10, n) for n in (10**4, 10**5, 10**6)],
+        "neurons": [(10, n) for n in (10**4, 10**5, 10**6, 10**7)],
         "time steps": [(t, 10**4) for t in (10, 100, 1000)],
     }
     for name, shapes in axes.items():

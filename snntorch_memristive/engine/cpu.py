@@ -16,7 +16,7 @@ from .source import TASK, generate
 from .threads import call
 from .workspace import BLOCK
 
-WORTH_A_THREAD = 20_000
+WORTH_A_THREAD = 8_000
 """Sub-steps of neurons below which handing them to a second thread costs more than it saves."""
 
 ALIGNED = 16
