@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from ..functional import Dynamics
-from ..tracing import is_wrapped
 from .op import key_of
 from .program import trace
 
@@ -43,7 +42,9 @@ def choose_engine(keys: Mapping[str, str], dtype: torch.dtype, tensors: Sequence
 
 def _is_plain(tensor: Tensor) -> bool:
     """Is there memory behind ``tensor``, and may autograd keep it?"""
-    if type(tensor) not in (Tensor, nn.Parameter) or is_wrapped(tensor):
+    if type(tensor) not in (Tensor, nn.Parameter):
+        return False
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         return False
     return not (tensor.is_inference() and torch.is_grad_enabled())
 

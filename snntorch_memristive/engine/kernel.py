@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..functional import Dynamics
 from .layout import Layout, layout
+from .pages import enlarge
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Kernel:
         Raises:
             ValueError: if ``input_`` contains NaN or infinity.
         """
-        results = self.plan.forward_results(input_, before, store)
+        results = enlarge(self.plan.forward_results(input_, before, store))
         steps, neurons = self.plan.extent(input_, before)
         if steps and neurons:
             self.launch("forward", neurons, steps, [input_, *before, *coefficients, *results])
@@ -47,7 +48,7 @@ class Kernel:
         grads: Sequence[Tensor | None],
     ) -> list[Tensor]:
         """Derivatives by ``input_``, by ``before``, and by the learned coefficients."""
-        results = self.plan.backward_results(input_, before)
+        results = enlarge(self.plan.backward_results(input_, before))
         grads = [None if g is None else g.contiguous() for g in grads]
         steps, neurons = self.plan.extent(input_, before)
         if steps and neurons:

@@ -11,6 +11,16 @@ TRACED = 16
 """About how many sub-steps are computed again at a time in the backward pass."""
 
 
+def row_of_state(name: str) -> str:
+    """What a circuit's state is called in a kernel, where ``m``, say, is already something else."""
+    return name if name == "v" else f"x_{name}"
+
+
+def row_of_coefficient(name: str) -> str:
+    """What a coefficient is called in a kernel."""
+    return f"c_{name}"
+
+
 @dataclass(frozen=True)
 class Layout:
     """What a kernel is given, in order, and how it is cut."""
@@ -99,11 +109,11 @@ def layout(
     On CUDA every step's states are stored: registers cannot hold those of a chunk.
     """
     return Layout(
-        states=dynamics.circuit.states,
-        memristors=dynamics.memristors,
-        coefficients=dynamics.coefficients,
-        per_neuron=per_neuron,
-        learned=learned,
+        states=tuple(map(row_of_state, dynamics.circuit.states)),
+        memristors=tuple(map(row_of_state, dynamics.memristors)),
+        coefficients=tuple(map(row_of_coefficient, dynamics.coefficients)),
+        per_neuron=frozenset(map(row_of_coefficient, per_neuron)),
+        learned=tuple(map(row_of_coefficient, learned)),
         spikes=dynamics.spike != "binary",
         chunk=1 if device == "cuda" else max(1, TRACED // dynamics.substeps),
         substeps=dynamics.substeps,

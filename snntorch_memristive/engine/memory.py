@@ -12,17 +12,6 @@ def _pointer(typing_context, address):
     return types.voidptr(address), generate
 
 
-@intrinsic
-def take(typing_context, numbers, index, amount):
-    """Add ``amount`` to ``numbers[index]``, as one of several threads; return what was there."""
-
-    def generate(context, builder, signature, arguments):
-        numbers, index, amount = arguments
-        return builder.atomic_rmw("add", builder.gep(numbers, [index]), amount, "monotonic")
-
-    return types.int64(types.CPointer(types.int64), types.int64, types.int64), generate
-
-
 @njit
 def view(like, address, offset, m):
     """``m`` numbers of the dtype of ``like``, ``offset`` numbers behind ``address``."""

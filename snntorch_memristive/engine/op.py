@@ -34,17 +34,22 @@ def _dynamics(key: str) -> Dynamics:
     return pickle.loads(base64.b64decode(key))
 
 
-def _plan(key: str, coefficients: Sequence[Tensor], learned: str, input_: Tensor) -> Layout:
+def _stated(
+    key: str, coefficients: Sequence[Tensor], learned: str
+) -> tuple[Dynamics, frozenset[str], tuple[str, ...]]:
+    """A neuron, and which of its coefficients differ between neurons and which are learned."""
     dynamics = _dynamics(key)
     named = zip(dynamics.coefficients, coefficients, strict=True)
     per_neuron = frozenset(name for name, value in named if value.dim())
-    names = tuple(learned.split(",")) if learned else ()
-    return layout(dynamics, per_neuron, names, input_.device.type)
+    return dynamics, per_neuron, tuple(learned.split(",")) if learned else ()
+
+
+def _plan(key: str, coefficients: Sequence[Tensor], learned: str, input_: Tensor) -> Layout:
+    return layout(*_stated(key, coefficients, learned), input_.device.type)
 
 
 def _kernel(key: str, coefficients: Sequence[Tensor], learned: str, input_: Tensor) -> Kernel:
-    plan = _plan(key, coefficients, learned, input_)
-    return kernel(_dynamics(key), plan.per_neuron, plan.learned, input_.dtype, input_.device.type)
+    return kernel(*_stated(key, coefficients, learned), input_.dtype, input_.device.type)
 
 
 @torch.library.custom_op("snntorch_memristive::steps", mutates_args=())

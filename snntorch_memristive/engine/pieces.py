@@ -10,7 +10,7 @@ from .expression import Symbol, ordered
 from .rewrite import rewritten
 
 LONGEST = 50
-"""About how many operations a loop may have."""
+"""Operations of a loop, on average at most; cuts are moved to where little crosses."""
 
 CROSSING = "cross"
 """How names of rows begin by which a piece hands values to later ones."""

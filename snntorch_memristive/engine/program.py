@@ -6,6 +6,7 @@ from typing import Any
 
 from ..functional import Dynamics
 from .expression import Symbol, add, gradients, ordered
+from .layout import row_of_coefficient, row_of_state
 from .lines import write
 from .pieces import cut
 from .rewrite import powers_of_two, rewritten, shared_logistic, slow_relaxation
@@ -24,7 +25,7 @@ class Phase:
     writes: tuple[str, ...]
     """Rows that change; the lines call the new value of ``row`` ``new_row``."""
     pieces: tuple["Phase", ...] = ()
-    """The same as several loops, one after the other, if it is long."""
+    """The same as loops one after the other, short ones, if it is cut at all: for a CPU."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +54,31 @@ class Program:
 
 @cache
 def trace(dynamics: Dynamics, learned: tuple[str, ...], is_double: bool) -> Program:
-    """The program of ``dynamics``, whose coefficients called ``learned`` get derivatives too.
+    """The program of ``dynamics``, whose coefficients' rows ``learned`` get derivatives too.
 
     In double precision without the series and cuts that are exact to float32 only.
     """
     before = () if is_double else (slow_relaxation,)
     after = (powers_of_two,) if is_double else (shared_logistic, powers_of_two)
     rows = {name: Symbol.named(name) for name in ("input_", "mem", "i_in", "g_mem_given")}
-    state = {name: Symbol.named(name) for name in dynamics.circuit.states}
-    coefficients = {name: Symbol.named(name) for name in dynamics.coefficients}
-    wanted = {name: coefficients[name] for name in learned}
+    row_of = {name: row_of_state(name) for name in dynamics.circuit.states}
+    state = {name: Symbol.named(row) for name, row in row_of.items()}
+    coefficients = {n: Symbol.named(row_of_coefficient(n)) for n in dynamics.coefficients}
+    by_row = {symbol.args[0]: symbol for symbol in coefficients.values()}
+    wanted = {row: by_row[row] for row in learned}
 
     i_in, v = dynamics.enter(rows["input_"], rows["mem"], coefficients)
     entered = {"i_in": i_in, "v": v}
-    moved = rewritten(dynamics.substep(state, rows["i_in"], coefficients), *before)
+    moved = dynamics.substep(state, rows["i_in"], coefficients)
+    moved = rewritten({row_of[name]: value for name, value in moved.items()}, *before)
     left = {"mem": dynamics.leave(state["v"], coefficients)}
     if dynamics.spike != "binary":
         left["spk"] = dynamics.send(left["mem"], coefficients)
 
     by_entry = {"mem": rows["mem"], "input_": rows["input_"]}
     entered_back = _derivatives(entered, by_entry, wanted)
-    moved_back = _derivatives(moved, state, wanted | {"i_in": rows["i_in"]})
+    by_state = {row_of[name]: symbol for name, symbol in state.items()}
+    moved_back = _derivatives(moved, by_state, wanted | {"i_in": rows["i_in"]})
     left_back = _derivatives(left, {"v": state["v"]}, wanted, mem=rows["g_mem_given"])
 
     both = rewritten(moved | moved_back, *after)

@@ -10,15 +10,17 @@ from math import inf, nan
 import numpy as np
 from numba import njit
 from snntorch_memristive.engine.{arithmetic} import *
-from snntorch_memristive.engine.memory import clear, copy, holds_nonsense, take, view
+from snntorch_memristive.engine.memory import clear, copy, holds_nonsense, view
+from snntorch_memristive.engine.sharing import add
 
 F = np.{dtype}
 FAST = {{"contract", "arcp", "nsz", "reassoc"}}
 '''
 
-TASK = ("n", "steps", "block", "taken", "nonsense")
+TASK = ("n", "steps", "block", "taken", "done", "nonsense")
 """Whole numbers that a function is given, before addresses: how many neurons and time steps there
-are, how many neurons are taken at once and have been, and whether NaN or infinity was met."""
+are, how many neurons are taken at once, have been taken and are done with, and whether NaN or
+infinity was met."""
 
 
 def generate(dynamics: Dynamics, plan: Layout, dtype: str) -> str:
@@ -100,13 +102,13 @@ class _Text:
 
     def finish(self) -> str:
         """All the lines, after those of a block of neurons."""
-        self.put(2, self._next_block)
+        self.put(2, f"add(a, {self.places['done']}, m)", self._next_block)
         self.put(1, "if nonsense:", f"    {self.address('nonsense')} = 1")
         return "\n".join(self.lines)
 
     @property
     def _next_block(self) -> str:
-        return f"b = take(a, {self.places['taken']}, block)"
+        return f"b = add(a, {self.places['taken']}, block)"
 
 
 def _forward(plan: Layout, space: Workspace) -> str:

@@ -7,10 +7,11 @@ work: up to some milliseconds for a kernel that takes one.
 import ctypes
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 
 _PROCESS = os.getpid()
+"""The process that imported the package: ``engine`` imports this module with it."""
 
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -18,17 +19,22 @@ _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 def call(function: int, task: ctypes.Array, threads: int) -> None:
     """Call the compiled function at the address ``function`` with ``task`` on every thread.
 
-    By the OpenMP library that torch has loaded, if there is one, and not in a forked process,
-    which it does not survive; otherwise by threads of our own.
+    By the OpenMP library that torch has loaded, if there is one, and not in a process that was
+    forked from one with this package, which OpenMP does not survive; then by threads of our own.
     """
     if threads > 1 and os.getpid() == _PROCESS and (openmp := _openmp()):
         openmp(function, task, threads, 0)
         return
     work = _FUNCTION(function)  # free of the interpreter's lock, as all that ctypes calls
-    others = [_pool(os.getpid(), threads - 1).submit(work, task) for _ in range(threads - 1)]
-    work(task)
-    for other in others:
-        other.result()
+    if threads == 1:
+        work(task)
+        return
+    others: list[Future] = []
+    try:
+        others += (_pool(os.getpid(), threads - 1).submit(work, task) for _ in range(threads - 1))
+        work(task)
+    finally:
+        wait(others)  # whatever happens here, they work on the caller's memory
 
 
 @cache
