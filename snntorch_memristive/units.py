@@ -13,7 +13,10 @@ Value = float | Tensor
 
 Ampere = Annotated[Value, "A"]
 Dimensionless = Annotated[Value, "1"]
+ElectronVolt = Annotated[Value, "eV"]
 Farad = Annotated[Value, "F"]
+Hertz = Annotated[Value, "Hz"]
+Kelvin = Annotated[Value, "K"]
 Ohm = Annotated[Value, "Ω"]
 PerVolt = Annotated[Value, "1/V"]
 Second = Annotated[Value, "s"]

@@ -24,12 +24,16 @@ from torch.testing import assert_close
 from snntorch_memristive import RRAM
 from snntorch_memristive.circuits import Circuit
 from snntorch_memristive.devices import MSS
-from snntorch_memristive.units import Value
+from snntorch_memristive.units import Value, Volt
 
 EXACT = {"rtol": 0, "atol": 0}
-SI_UNITS = {"A", "F", "V", "s", "1", "Ω", "1/V"}
+SI_UNITS = {"A", "F", "Hz", "K", "V", "eV", "s", "1", "Ω", "1/V"}
 
 # Any dataclass of physics
+
+
+PLAIN = (bool, int, str, int | None, float | None, float | tuple[float, ...], tuple[Volt, ...])
+"""Types of fields that carry no unit of their own: names, counts, fractions, sampled curves."""
 
 
 def check_units(part: type) -> None:
@@ -41,7 +45,7 @@ def check_units(part: type) -> None:
             (unit,) = hints[field.name].__metadata__
             assert unit in SI_UNITS, f"{part.__name__}.{field.name} has the unit {unit!r}"
         else:
-            plain = is_dataclass(hints[field.name]) or hints[field.name] in (str, int | None)
+            plain = is_dataclass(hints[field.name]) or hints[field.name] in PLAIN
             assert plain, f"{part.__name__}.{field.name} has no unit"
 
 
