@@ -6,6 +6,7 @@
 from . import circuits, crossbar, devices, functional, solvers
 from ._version import __version__
 from .calibrate import calibrate
+from .chips import Chips, evaluate_chips
 from .convert import convert
 from .crossbar import RRAMConv2d, RRAMLinear
 from .devices import MSS, RRAM
@@ -18,6 +19,7 @@ __all__ = [
     "MSS",
     "RMIF",
     "RRAM",
+    "Chips",
     "MemristiveNeuron",
     "RRAMConv2d",
     "RRAMLinear",
@@ -28,6 +30,7 @@ __all__ = [
     "convert",
     "crossbar",
     "devices",
+    "evaluate_chips",
     "functional",
     "reset",
     "run",

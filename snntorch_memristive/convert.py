@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .circuits import Circuit, MIFCircuit
-from .crossbar import Crossbar, RRAMConv2d, RRAMLinear
+from .crossbar import Array, Crossbar, RRAMConv2d, RRAMLinear
 from .devices import RRAM
 from .neurons import BETA_MARGIN, MIF, RMIF, MemristiveNeuron
 
@@ -19,6 +19,7 @@ def convert(
     net: nn.Module,
     *,
     rram: RRAM = RRAM(),  # noqa: B008 (frozen)
+    array: Array = Array(),  # noqa: B008 (frozen)
     circuit: Circuit = MIFCircuit(),  # noqa: B008 (frozen)
     **neuron_settings: Any,
 ) -> nn.Module:
@@ -33,6 +34,7 @@ def convert(
     Args:
         net: any module.
         rram: the device of every crossbar.
+        array: tiles, wires and read-out of every crossbar but those inside ``RMIF``.
         circuit: the circuit of every neuron.
         **neuron_settings: ``dt``, ``substeps``, ``solver``, ``spike`` or ``learn_device`` of
             every neuron.
@@ -53,7 +55,8 @@ def convert(
     neuron_settings = {"circuit": circuit, **neuron_settings}
     # A state that still has its graph cannot be copied; its value can.
     memo = {id(state): state.detach().clone() for state in _states_with_graph(net)}
-    twin = _twin(copy.deepcopy(net, memo), rram, neuron_settings, done={})
+    crossbar_settings = {"rram": rram, "array": array}
+    twin = _twin(copy.deepcopy(net, memo), crossbar_settings, neuron_settings, done={})
     twin.left_digital = dict(_left_digital(twin))
     neurons = [n for n, m in twin.named_modules() if _is_foreign_neuron(m)]
     if neurons:
@@ -63,24 +66,27 @@ def convert(
 
 
 def _twin(
-    module: nn.Module, rram: RRAM, settings: dict[str, Any], done: dict[int, nn.Module]
+    module: nn.Module,
+    crossbar: dict[str, Any],
+    settings: dict[str, Any],
+    done: dict[int, nn.Module],
 ) -> nn.Module:
     """``module``, or what takes its place, with everything below it replaced."""
     if id(module) not in done:
-        twin = _replaced(module, rram, settings)
+        twin = _replaced(module, crossbar, settings)
         done[id(module)] = twin
         if twin is module:
             for name, child in module._modules.items():
                 if child is not None:
-                    module._modules[name] = _twin(child, rram, settings, done)
+                    module._modules[name] = _twin(child, crossbar, settings, done)
     return done[id(module)]
 
 
-def _replaced(module: nn.Module, rram: RRAM, settings: dict[str, Any]) -> nn.Module:
+def _replaced(module: nn.Module, crossbar: dict[str, Any], settings: dict[str, Any]) -> nn.Module:
     if type(module) is nn.Linear:
-        return RRAMLinear.from_linear(module, rram=rram)
+        return RRAMLinear.from_linear(module, **crossbar)
     if type(module) is nn.Conv2d:
-        return RRAMConv2d.from_conv2d(module, rram=rram)
+        return RRAMConv2d.from_conv2d(module, **crossbar)
     if type(module) is snn.Leaky:
         graded = {
             "graded_spikes_factor": module.graded_spikes_factor,
@@ -88,6 +94,7 @@ def _replaced(module: nn.Module, rram: RRAM, settings: dict[str, Any]) -> nn.Mod
         }
         return _adopt(MIF(**_flags(module, settings), **graded, **settings), module)
     if type(module) is snn.RLeaky:
+        rram = crossbar["rram"]
         neuron = RMIF(**_flags(module, settings), **_recurrence(module), rram=rram, **settings)
         neuron.adopt_recurrence(module, rram)
         return _adopt(neuron, module)

@@ -6,10 +6,18 @@ Steps that have no derivative (levels, programming) pass the gradient straight t
 others have their exact one.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 from ..devices import RRAM
+
+BOLTZMANN = 8.617333e-5
+"""Boltzmann's constant (eV/K)."""
+
+ROOM = 300.0
+"""Temperature (K) at which a device's drift is stated."""
 
 
 def to_pair(
@@ -46,14 +54,33 @@ def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     """``g`` (S) off by a normal error (``draw`` of unit variance), held inside the window."""
     if draw is None:
         return g
-    error = draw * (rram.programming_error * (rram.g_on - rram.g_off))
-    written = (g + error).clamp(rram.g_off, rram.g_on)
+    window = rram.g_on - rram.g_off
+    width = rram.programming_width((g.detach() - rram.g_off) / window)
+    written = (g + draw * (width * window)).clamp(rram.g_off, rram.g_on)
     return _straight_through(written, g)
 
 
 def spread(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     """``g`` (S) times each device's own lognormal factor (``draw`` of unit variance)."""
     return g if draw is None else g * (draw * rram.spread).exp()
+
+
+def drift(g: Tensor, rram: RRAM, draw: Tensor | None, seconds: Tensor | float) -> Tensor:
+    """``g`` (S) as it is ``seconds`` after programming: (t / t_0)^-nu of it.
+
+    nu is each device's own (``draw`` of unit variance). Up to t_0 nothing moves. The power law of
+    D. Ielmini et al., IEEE Trans. Electron Devices 54 (2007), doi:10.1109/TED.2006.888752.
+    """
+    if draw is None:
+        return g
+    nu = (rram.drift + rram.drift_spread * draw).clamp(min=0.0)
+    decades = torch.as_tensor(seconds, dtype=torch.float64) / rram.drift_start
+    return g * (-nu * decades.clamp(min=1.0).log().to(nu)).exp()
+
+
+def acceleration(rram: RRAM, kelvin: float) -> float:
+    """How many times faster than at 300 K time passes at the temperature ``kelvin`` (Arrhenius)."""
+    return math.exp(rram.drift_energy / BOLTZMANN * (1 / ROOM - 1 / kelvin))
 
 
 def stick(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
@@ -65,19 +92,18 @@ def stick(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     return torch.where(stuck_off, rram.g_off, g)
 
 
-def read_noise(
-    power: Tensor,  # shape: (*outputs)
-    rram: RRAM,
-    w_max: Tensor,  # shape: ()
-) -> Tensor:  # shape: (*outputs)
-    """One read's noise on the outputs of a layer, in units of its output.
+def fail(g: Tensor, rram: RRAM, faults: Tensor | None) -> Tensor:
+    """``g`` (S) with cells that failed in service: 1 is stuck on, -1 stuck off, 0 works."""
+    if faults is None:
+        return g
+    g = torch.where(faults > 0, rram.g_on, g)
+    return torch.where(faults < 0, rram.g_off, g)
 
-    ``power`` is the sum of the squared inputs of the cells that feed each output. Independent
-    normal noise on every cell adds up to normal noise of exactly this variance on the output;
-    drawing it there costs no copy of the array. No gradient passes through its size.
-    """
-    sigma = rram.read_noise * w_max * (2 * power.detach()).sqrt()
-    return torch.randn_like(sigma) * sigma
+
+def read_variance(g: Tensor, rram: RRAM) -> Tensor:
+    """Variance (S^2) of the difference of each pair in ``g`` (S, pair first) from read to read."""
+    white = 2 * (rram.read_noise * (rram.g_on - rram.g_off)) ** 2
+    return white + rram.flicker**2 * (g**2).sum(0)
 
 
 def _straight_through(value: Tensor, g: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..devices import RRAM
+from .array import Array
 from .crossbar import Crossbar
 
 
@@ -19,6 +20,7 @@ class RRAMLinear(Crossbar, nn.Linear):
     Args:
         in_features, out_features, bias, device, dtype: as in ``nn.Linear``.
         rram: the device in the cells.
+        array: tiles, wires and read-out of the array.
 
     Shapes:
         - **input_**: ``(*, in_features)``; returns ``(*, out_features)``.
@@ -36,12 +38,19 @@ class RRAMLinear(Crossbar, nn.Linear):
         dtype: torch.dtype | None = None,
         *,
         rram: RRAM = RRAM(),  # noqa: B008 (frozen)
+        array: Array = Array(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__(in_features, out_features, bias, device, dtype)
-        self.rram = rram
+        self.array, self.rram = array, rram
 
     @classmethod
-    def from_linear(cls, linear: nn.Linear, *, rram: RRAM = RRAM()) -> "RRAMLinear":  # noqa: B008
+    def from_linear(
+        cls,
+        linear: nn.Linear,
+        *,
+        rram: RRAM = RRAM(),  # noqa: B008 (frozen)
+        array: Array = Array(),  # noqa: B008 (frozen)
+    ) -> "RRAMLinear":
         """A crossbar that holds the very parameters of ``linear``."""
         layer = cls(
             linear.in_features,
@@ -49,6 +58,7 @@ class RRAMLinear(Crossbar, nn.Linear):
             linear.bias is not None,
             device="meta",
             rram=rram,
+            array=array,
         )
         return _adopt(layer, linear)
 
@@ -73,6 +83,7 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
 
     Args:
         rram: the device in the cells.
+        array: tiles, wires and read-out of the array; a row is an input of one kernel position.
         all others: as in ``nn.Conv2d``, in the same order.
 
     Shapes:
@@ -98,6 +109,7 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
         dtype: torch.dtype | None = None,
         *,
         rram: RRAM = RRAM(),  # noqa: B008 (frozen)
+        array: Array = Array(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__(
             in_channels,
@@ -112,10 +124,16 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
             device,
             dtype,
         )
-        self.rram = rram
+        self.array, self.rram = array, rram
 
     @classmethod
-    def from_conv2d(cls, conv: nn.Conv2d, *, rram: RRAM = RRAM()) -> "RRAMConv2d":  # noqa: B008
+    def from_conv2d(
+        cls,
+        conv: nn.Conv2d,
+        *,
+        rram: RRAM = RRAM(),  # noqa: B008 (frozen)
+        array: Array = Array(),  # noqa: B008 (frozen)
+    ) -> "RRAMConv2d":
         """A crossbar that holds the very parameters of ``conv``."""
         layer = cls(
             conv.in_channels,
@@ -129,6 +147,7 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
             conv.padding_mode,
             device="meta",
             rram=rram,
+            array=array,
         )
         return _adopt(layer, conv)
 
@@ -159,7 +178,7 @@ class RRAMOneToOne(Crossbar):
             self.V = V
         else:
             self.register_buffer("V", V, persistent=False)
-        self.rram = rram
+        self.array, self.rram = Array(), rram
 
     def forward(self, input_: Tensor) -> Tensor:
         """``input_`` (any shape that ``V`` fits) times the weights."""

@@ -1,0 +1,92 @@
+"""How cells are joined to an array, and what it reads of them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..checks import check_not_negative, check_positive
+from ..units import Hertz, Kelvin, Volt
+from .wires import Wires, approximate, effective
+
+BOLTZMANN = 1.380649e-23
+"""Boltzmann's constant (J/K)."""
+
+CHARGE = 1.602176634e-19
+"""Charge of an electron (C)."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """Size of an array, its wires, and how its columns are read.
+
+    Inputs are word lines, a bias the last of them; outputs are bit lines at virtual ground. A
+    weight larger than an array is cut into tiles whose currents are added. The positive and the
+    negative cells of the pairs are in arrays of their own.
+
+    Raises:
+        ValueError: if a tile has no row or column, or a value is negative or not finite.
+    """
+
+    rows: int | None = None
+    """Word lines of a tile; None for as many as there are inputs."""
+    columns: int | None = None
+    """Bit lines of a tile; None for as many as there are outputs."""
+    wires: Wires = Wires()  # noqa: RUF009 (frozen)
+    """Resistance of word and bit lines, drivers and sense amplifiers."""
+    exact: bool = True
+    """Solve the circuit of wires and cells, or take its first order (``wires.approximate``)."""
+    v_read: Volt = 0.1
+    """Voltage of an input of 1."""
+    bandwidth: Hertz = 0.0
+    """Bandwidth of the read-out, in which cells make thermal and shot noise; 0 for none."""
+    kelvin: Kelvin = 300.0
+    """Temperature of that noise."""
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "columns"):
+            size = getattr(self, name)
+            if size is not None and not (isinstance(size, int) and size >= 1):
+                raise ValueError(f"Expected `{name}` to be None or at least 1, but got {size}.")
+        check_positive("V", v_read=self.v_read)
+        check_positive("K", kelvin=self.kelvin)
+        check_not_negative(bandwidth=self.bandwidth)
+
+    def seen(self, g: Tensor) -> Tensor:
+        """Conductances (S) that the array shows from outside, cells ``g`` (..., rows, columns)."""
+        if self.wires.ideal:
+            return g
+        through = effective if self.exact else approximate
+        tall, wide = self.rows or g.shape[-2], self.columns or g.shape[-1]
+        bands = [
+            torch.cat([through(tile, self.wires) for tile in band.split(wide, -1)], -1)
+            for band in g.split(tall, -2)
+        ]
+        return torch.cat(bands, -2)
+
+    def thermal_variance(self, total: Tensor) -> Tensor:
+        """Variance (S^2, in units of the read voltage) of 4 k T B on the conductances (S)."""
+        return 4 * BOLTZMANN * self.kelvin * self.bandwidth / self.v_read**2 * total
+
+    def shot_variance(self, total: Tensor) -> Tensor:
+        """Variance (S^2, per unit of input) of 2 q B on the current through conductances (S)."""
+        return 2 * CHARGE * self.bandwidth / self.v_read * total
+
+
+def to_lines(parts: list[Tensor], groups: int) -> Tensor:
+    """Cells of a weight, and of a bias if there is one, as (..., groups, rows, columns).
+
+    The weight's are of shape (2, out, in, ...), the bias's of shape (2, out).
+    """
+    weight, *bias = parts
+    lines = weight.reshape(2, groups, weight.shape[1] // groups, -1).mT
+    rows = [cells.reshape(2, groups, 1, -1) for cells in bias]
+    return torch.cat([lines, *rows], -2)
+
+
+def from_lines(lines: Tensor, like: list[Tensor]) -> list[Tensor]:
+    """The inverse of :func:`to_lines`, for parts of the shapes of ``like``."""
+    weight, *bias = like
+    rows = lines.shape[-2] - len(bias)
+    parts = [lines[..., :rows, :].mT.reshape(weight.shape)]
+    return parts + [lines[..., rows:, :].reshape(part.shape) for part in bias]
