@@ -23,6 +23,9 @@ ARROWS = {
     "run": {"neurons", "crossbar"},
     "calibrate": {"neurons", "reset"},
     "convert": {"neurons", "crossbar", "circuits", "devices"},
+    "chips": {"crossbar"},
+    "insitu": {"crossbar", "devices"},
+    "energy": {"circuits", "crossbar", "functional", "neurons", "reset", "run"},
 }
 
 
