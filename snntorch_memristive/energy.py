@@ -190,7 +190,7 @@ class LayerArea(NamedTuple):
     name: str
     kind: str
     memristors: int
-    """Two per weight, bias and neuron."""
+    """Two per neuron, and as many as the mapping takes per weight and bias."""
     memristor_area: float
     """In m^2."""
     capacitor_area: float
@@ -226,8 +226,9 @@ class AreaReport:
         count = str(sum(row.memristors for row in self.rows))
         table.append(("total", "", count, "", _area(self.total), ""))
         lines = [
-            f"A lower bound: {_area(self.cell_area)} per memristor, two of them per "
-            "weight, bias and neuron; nothing for drivers, read-out and wiring.",
+            f"A lower bound: {_area(self.cell_area)} per memristor, two of them per neuron and, "
+            "but with an offset column, per weight and bias; nothing for drivers, read-out and "
+            "wiring.",
             f"Membrane capacitors of {self.capacitance_per_area * 1e3:g} fF/µm².",
         ]
         return "\n".join([_table(table), "", *lines])
@@ -443,14 +444,15 @@ def _of_crossbar(layer: Crossbar, input_: Tensor, v_read: float, dt: float) -> d
             "Expected the input of an RRAMConv2d to be of shape (time, batch, channels, height, "
             f"width), but got {tuple(input_.shape)}."
         )
-    pairs = {name: layer.conductances(name).sum(0) for name in layer._cells()}
+    cells = {name: layer.conductances(name) for name in layer._cells()}
+    pairs = {name: layer._counted_once(g).sum(0) for name, g in cells.items()}
     # The layer's own operation, of conductances on squared voltages, sums g v^2 over the cells.
     squares = (input_.to(pairs["weight"].dtype) * v_read).square().flatten(0, 1)
     always_on = {name: g * v_read**2 for name, g in pairs.items() if name == "bias"}
     power = layer._apply_weight(squares, pairs["weight"], always_on.get("bias"))
     one_to_one = isinstance(layer, RRAMOneToOne)
-    cells = input_[0, 0].numel() if one_to_one else sum(g.numel() for g in pairs.values())
-    return {"energy": power.sum() * (dt / input_.shape[1]), "memristors": 2 * cells}
+    count = 2 * input_[0, 0].numel() if one_to_one else sum(map(layer._count, cells))
+    return {"energy": power.sum() * (dt / input_.shape[1]), "memristors": count}
 
 
 def _of_neurons(neuron: MemristiveNeuron, input_: Tensor) -> dict:

@@ -377,3 +377,98 @@ def test_a_chip_that_is_saved_or_copied_or_moved_gives_the_same_output(copied, t
         other = copy.deepcopy(layer) if copied == "deepcopy" else layer.to("cpu").double().float()
     assert torch.equal(other(x), before)
     assert other.age == 1e4
+
+
+# Wear
+
+
+def test_cells_wear_out_at_their_own_number_of_writes():
+    rram = RRAM(endurance=10.0, endurance_spread=0.5)
+    layer = RRAMLinear(200, 200, bias=False, rram=rram, dtype=torch.float64)
+    layer(torch.rand(1, 200).double())  # what the constructor wrote
+    worn = []
+    for _ in range(10):
+        worn.append(float((layer.conductances() == rram.g_on).double().mean()))
+        with torch.no_grad():
+            layer.weight.mul_(0.99)
+        layer(torch.rand(1, 200).double())
+    # After ten writes, by the lognormal law; half of the cells is its median.
+    expected = 0.5 * (1 + math.erf(math.log(10 / 10.0) / 0.5 / math.sqrt(2)))
+    cells = 2 * 200 * 200
+    error = 3 * math.sqrt(expected * (1 - expected) / cells)
+    assert abs(worn[-1] - expected) < error + 1 / cells
+    assert worn == sorted(worn)
+    assert layer.times_written == 11
+    layer.program()
+    assert layer.times_written == 1
+
+
+def test_cells_that_endure_everything_are_ideal():
+    assert RRAM().ideal
+    assert not RRAM(endurance=1e6).ideal
+    for wrong in ({"endurance": 0.0}, {"endurance": math.nan}, {"endurance_spread": -1.0}):
+        with pytest.raises(ValueError, match="`endurance"):
+            RRAM(**wrong)
+
+
+def test_a_normal_spread_has_the_stated_width_and_no_negative_conductance():
+    rram = RRAM(spread=0.1, spread_law="normal")
+    layer = RRAMLinear(200, 200, bias=False, rram=rram, dtype=torch.float64)
+    asked = snnm.crossbar.to_pair(layer.weight.detach(), rram, layer.w_max())
+    within_3_standard_errors((layer.conductances() / asked).detach(), 1.0, 0.1)
+    wide = RRAMLinear(50, 50, rram=RRAM(spread=2.0, spread_law="normal"))
+    assert (wide.conductances() >= 0).all()
+    with pytest.raises(ValueError, match="`spread_law`"):
+        RRAM(spread_law="cauchy")
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_weight_that_is_no_number_is_refused_and_the_chip_stays(bad):
+    layer, x = RRAMLinear(4, 3, rram=RRAM(programming_error=0.05, spread=0.1)), torch.rand(2, 4)
+    expected, good = layer(x), layer.weight.detach().clone()
+    chip = {name: buffer.clone() for name, buffer in layer.named_buffers()}
+    with torch.no_grad():
+        layer.weight[0, 0] = bad
+    for act in (lambda: layer(x), layer.program):
+        with pytest.raises(ValueError, match=r"finite `weight`.*NaN or infinity"):
+            act()
+    for name, buffer in layer.named_buffers():
+        assert torch.equal(buffer, chip[name])
+    with torch.no_grad():
+        layer.weight.copy_(good)
+    assert torch.equal(layer(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            lambda: RRAMLinear(4, 3, rram=RRAM(spread=0.2)),
+            r"RRAM\(spread=0.2\).*RRAM\(spread=0.1\)",
+        ),
+        (lambda: RRAMLinear(4, 3), r"RRAM\(\).*RRAM\(spread=0.1\)"),
+        (lambda: RRAMLinear(4, 3, rram=devices.PCM), r"RRAM\(r_on=40000.0"),
+        (lambda: RRAMLinear(5, 3, rram=RRAM(spread=0.1)), r"\(3, 5\), but got \(3, 4\)"),
+    ],
+    ids=["strength", "ideal", "preset", "shape"],
+)
+def test_a_chip_of_another_device_or_shape_is_refused_and_the_layer_stays(other, message):
+    chip = RRAMLinear(4, 3, rram=RRAM(spread=0.1)).state_dict()
+    layer = nn.Sequential(other())
+    before = copy.deepcopy(layer.state_dict())
+    with pytest.raises(RuntimeError, match=f"(?s)Expected.*{message}"):
+        layer.load_state_dict({f"0.{name}": value for name, value in chip.items()})
+    assert before.keys() == layer.state_dict().keys()
+    for name, value in layer.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_a_chip_without_faults_takes_the_place_of_one_with_faults():
+    rram = RRAM(spread=0.1)
+    layer, other, x = RRAMLinear(4, 3, rram=rram), RRAMLinear(4, 3, rram=rram), torch.rand(2, 4)
+    other.fault(0.5)
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other(x), layer(x))

@@ -1,6 +1,8 @@
 """Weights as conductances, one effect at a time, and the layers made of them."""
 
 import copy
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -21,6 +23,7 @@ from snntorch_memristive.crossbar import (
     stick,
     to_pair,
 )
+from snntorch_memristive.crossbar.chip import EFFECTS
 
 ALL = RRAM(
     levels=16, programming_error=0.02, spread=0.1, stuck_on=0.02, stuck_off=0.02, read_noise=0.01
@@ -141,6 +144,12 @@ def programmed(layer):
     return layer.conductances().detach().clone()
 
 
+def missed(layer):
+    """The programming error of the weights, in units of its standard deviation."""
+    (band,) = layer._bands("weight")
+    return layer._missed_by("weight", band, layer._asked_for("weight", band))
+
+
 def test_the_chip_stays_the_same_over_a_time_loop_and_across_modes():
     layer = RRAMLinear(6, 5, rram=CHIP)
     input_ = torch.rand(2, 6)
@@ -160,17 +169,16 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_optimizer_step_in_training_draws_a_new_programming_error_and_the_same_device(optimizer):
     layer = RRAMLinear(6, 5, rram=RRAM(programming_error=0.05, spread=0.1, stuck_on=0.1))
-    before = {name: buffer.clone() for name, buffer in layer.named_buffers()}
+    before, missed_before = layer.chip.clone(), missed(layer)
     optimizer = OPTIMIZERS[optimizer](layer.parameters())
     layer(torch.rand(2, 6)).sum().backward()
     optimizer.step()
     layer(torch.rand(2, 6))
-    for name, buffer in layer.named_buffers():
-        redrawn = name.startswith("programming")
-        assert torch.equal(buffer, before[name]) != redrawn, name
-    settled = layer.programming_weight.clone()
+    assert (layer.chip != before).tolist() == [effect == "programming" for effect in EFFECTS]
+    settled = missed(layer)
+    assert not torch.equal(settled, missed_before)
     layer(torch.rand(2, 6))
-    assert torch.equal(layer.programming_weight, settled)
+    assert torch.equal(missed(layer), settled)
 
 
 def write(layer):
@@ -180,10 +188,10 @@ def write(layer):
 
 def test_a_write_in_eval_draws_no_new_programming_error():
     layer = RRAMLinear(6, 5, rram=RRAM(programming_error=0.05)).eval()
-    before = layer.programming_weight.clone()
+    before = missed(layer)
     write(layer)
     layer(torch.rand(2, 6))
-    assert torch.equal(layer.programming_weight, before)
+    assert torch.equal(missed(layer), before)
 
 
 def to_with_new_parameters(layer):
@@ -212,10 +220,10 @@ def test_a_layer_that_is_moved_keeps_its_programming_error(move):
     layer = RRAMLinear(6, 5, rram=RRAM(programming_error=0.05))
     write(layer)
     layer(torch.rand(2, 6))
-    before = layer.programming_weight.double()
+    before = missed(layer)
     moved = MOVES[move](layer)
     moved(torch.rand(2, 6, dtype=moved.weight.dtype))
-    assert torch.equal(moved.programming_weight.double(), before)
+    assert torch.equal(missed(moved), before)
 
 
 def test_one_seed_names_one_chip_and_programming_draws_another():
@@ -560,9 +568,22 @@ class TestWritingOnce:
         layer(x)
         layer.rram = RRAM(levels=2, spread=0.1)
         assert torch.equal(layer.effective().detach(), mapped(layer).detach())
-        assert {"spread_weight", "spread_bias"} <= set(layer.state_dict())
+        assert "chip" in layer.state_dict()
+        layer.rram = RRAM()
+        assert set(layer.state_dict()) == {"weight", "bias"}
 
     def test_a_parametrized_weight_is_followed(self, rram):
         layer = nn.utils.parametrizations.weight_norm(RRAMLinear(6, 4, rram=rram))
         layer(torch.rand(2, 6)).sum().backward()
         assert all(p.grad is not None for p in layer.parameters())
+
+
+@pytest.mark.parametrize("rram", [RRAM(levels=8), RRAM(spread=0.3)], ids=["straight", "bent"])
+def test_what_was_written_before_is_let_go(rram):
+    layer, x, before = RRAMLinear(6, 4, rram=rram), torch.rand(2, 6), []
+    for _ in range(3):
+        layer(x).sum().backward()
+        before.append(weakref.ref(layer._written))
+        write(layer)
+    gc.collect()
+    assert [ref() is None for ref in before] == [True, True, False]

@@ -1,24 +1,26 @@
 """Synapses: weights as the conductances of RRAM cells."""
 
 from .array import Array
-from .crossbar import Crossbar, Programming
+from .chip import Chip, Programming
+from .crossbar import Crossbar
 from .effects import (
     acceleration,
     drift,
     fail,
-    from_pair,
     misprogram,
     quantise,
     read_variance,
     spread,
     stick,
-    to_pair,
+    wear,
 )
 from .layers import RRAMConv2d, RRAMLinear, RRAMOneToOne
+from .mapping import clip, from_pair, to_pair
 from .wires import Wires, approximate, effective
 
 __all__ = [
     "Array",
+    "Chip",
     "Crossbar",
     "Programming",
     "RRAMConv2d",
@@ -27,6 +29,7 @@ __all__ = [
     "Wires",
     "acceleration",
     "approximate",
+    "clip",
     "drift",
     "effective",
     "fail",
@@ -37,4 +40,5 @@ __all__ = [
     "spread",
     "stick",
     "to_pair",
+    "wear",
 ]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..checks import check_not_negative, check_positive
+from ..checks import check_choice, check_not_negative, check_positive
 from ..units import Hertz, Kelvin, Volt
+from .mapping import MAPPINGS
 from .wires import Wires, approximate, effective
 
 BOLTZMANN = 1.380649e-23
@@ -18,14 +19,15 @@ CHARGE = 1.602176634e-19
 
 @dataclass(frozen=True)
 class Array:
-    """Size of an array, its wires, and how its columns are read.
+    """Size of an array, what its cells stand for, its wires, and how its columns are read.
 
     Inputs are word lines, a bias the last of them; outputs are bit lines at virtual ground. A
     weight larger than an array is cut into tiles whose currents are added. The positive and the
-    negative cells of the pairs are in arrays of their own.
+    negative cells of the pairs are in arrays of their own, as is a column of reference cells.
 
     Raises:
-        ValueError: if a tile has no row or column, or a value is negative or not finite.
+        ValueError: if there is no such ``mapping``, a tile has no row or column, ``w_max`` is not
+            above zero, or a value is negative or not finite.
     """
 
     rows: int | None = None
@@ -42,20 +44,37 @@ class Array:
     """Bandwidth of the read-out, in which cells make thermal and shot noise; 0 for none."""
     kelvin: Kelvin = 300.0
     """Temperature of that noise."""
+    mapping: str = "differential"
+    """"differential" for two cells per weight, "offset" for one and a common reference column."""
+    w_max: float | None = None
+    """Weight that fills the window. None for the largest of the layer at each writing, so that all
+    fit; with a number, weights beyond it are clipped, and the layer's ``clipped`` counts them."""
 
     def __post_init__(self) -> None:
         for name in ("rows", "columns"):
             size = getattr(self, name)
             if size is not None and not (isinstance(size, int) and size >= 1):
                 raise ValueError(f"Expected `{name}` to be None or at least 1, but got {size}.")
+        check_choice("mapping", self.mapping, MAPPINGS)
+        if self.w_max is not None:
+            check_positive("(a weight)", w_max=self.w_max)
         check_positive("V", v_read=self.v_read)
         check_positive("K", kelvin=self.kelvin)
         check_not_negative(bandwidth=self.bandwidth)
 
-    def seen(self, g: Tensor) -> Tensor:
-        """Conductances (S) that the array shows from outside, cells ``g`` (..., rows, columns)."""
+    def seen(
+        self,
+        g: Tensor,  # shape: (2, ..., rows, columns), S
+    ) -> Tensor:  # shape: (2, ..., rows, columns), S
+        """Conductances that cells ``g`` show from outside, through their wires."""
         if self.wires.ideal:
             return g
+        if self.mapping == "differential":
+            return self._tiled(g)
+        own, reference = g
+        return torch.stack([self._tiled(own), self._tiled(reference[..., :1]).expand_as(own)])
+
+    def _tiled(self, g: Tensor) -> Tensor:
         through = effective if self.exact else approximate
         tall, wide = self.rows or g.shape[-2], self.columns or g.shape[-1]
         bands = [

@@ -1,9 +1,8 @@
-"""From a weight to the conductances of its cells, one effect at a time.
+"""What becomes of the conductances that were asked for, one effect at a time.
 
-Every function is pure and takes conductances ``g`` in S. A weight is a differential pair: the
-first dimension of ``g`` is (positive cell, negative cell), the rest is the shape of the weight.
-Steps that have no derivative (levels, programming) pass the gradient straight through; all
-others have their exact one.
+Every function is pure, and takes and returns conductances ``g`` in S, cell by cell. Steps that
+have no derivative (levels, programming) pass the gradient straight through; all others have their
+exact one.
 """
 
 import math
@@ -18,27 +17,6 @@ BOLTZMANN = 8.617333e-5
 
 ROOM = 300.0
 """Temperature (K) at which a device's drift is stated."""
-
-
-def to_pair(
-    weight: Tensor,  # shape: (*cells)
-    rram: RRAM,
-    w_max: Tensor,  # shape: ()
-) -> Tensor:  # shape: (2, *cells), S
-    """Conductances of the pairs, with one cell of each at ``g_off`` and ``w_max`` the window."""
-    # Halves of |w| +- w and no clamp: its derivative at a weight of exactly 0 would not be 1.
-    size = weight.abs()
-    twice = torch.stack([size + weight, size - weight])
-    return rram.g_off + twice * ((rram.g_on - rram.g_off) / (2 * w_max))
-
-
-def from_pair(
-    g: Tensor,  # shape: (2, *cells), S
-    rram: RRAM,
-    w_max: Tensor,  # shape: ()
-) -> Tensor:  # shape: (*cells)
-    """Weights that the pairs stand for: the inverse of :func:`to_pair`."""
-    return (g[0] - g[1]) * (w_max / (rram.g_on - rram.g_off))
 
 
 def quantise(g: Tensor, rram: RRAM) -> Tensor:
@@ -61,8 +39,12 @@ def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
 
 
 def spread(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
-    """``g`` (S) times each device's own lognormal factor (``draw`` of unit variance)."""
-    return g if draw is None else g * (draw * rram.spread).exp()
+    """``g`` (S) times each device's own factor (``draw`` of unit variance)."""
+    if draw is None:
+        return g
+    if rram.spread_law == "normal":
+        return g * (1 + draw * rram.spread).clamp(min=0.0)
+    return g * (draw * rram.spread).exp()
 
 
 def drift(g: Tensor, rram: RRAM, draw: Tensor | None, seconds: Tensor | float) -> Tensor:
@@ -100,10 +82,20 @@ def fail(g: Tensor, rram: RRAM, faults: Tensor | None) -> Tensor:
     return torch.where(faults < 0, rram.g_off, g)
 
 
+def wear(g: Tensor, rram: RRAM, draw: Tensor | None, writes: Tensor | int) -> Tensor:
+    """``g`` (S) with the cells stuck on whose endurance is below ``writes``.
+
+    The endurance is each device's own, lognormal (``draw`` of unit variance).
+    """
+    if draw is None:
+        return g
+    life = rram.endurance * (draw * rram.endurance_spread).exp()
+    return torch.where(life < writes, rram.g_on, g)
+
+
 def read_variance(g: Tensor, rram: RRAM) -> Tensor:
-    """Variance (S^2) of the difference of each pair in ``g`` (S, pair first) from read to read."""
-    white = 2 * (rram.read_noise * (rram.g_on - rram.g_off)) ** 2
-    return white + rram.flicker**2 * (g**2).sum(0)
+    """Variance (S^2) of every conductance in ``g`` (S) from read to read."""
+    return (rram.read_noise * (rram.g_on - rram.g_off)) ** 2 + (rram.flicker * g) ** 2
 
 
 def _straight_through(value: Tensor, g: Tensor) -> Tensor:

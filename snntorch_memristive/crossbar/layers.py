@@ -94,6 +94,8 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
         ValueError: if ``input_`` does not have ``in_channels`` channels.
     """
 
+    _output_dim = -3
+
     def __init__(
         self,
         in_channels: int,

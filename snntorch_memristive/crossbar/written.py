@@ -5,6 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+LARGE = 1 << 19
+"""Cells of which no copy is kept to see whether they have been written, but a fingerprint."""
+
 
 class Written:
     """A mapping of cells to weights, worked out once and used until the cells change.
@@ -21,10 +24,13 @@ class Written:
         w_max: Tensor,
     ) -> None:
         self._cells = cells
-        self._copies = copies
-        self._mapped = weights
+        self._prints = {name: _print_of(copy) for name, copy in copies.items() if _is_large(copy)}
+        self._copies = {name: copy for name, copy in copies.items() if name not in self._prints}
+        self._graph = _Graph([self._copies.get(n) for n in weights], list(weights.values()))
         self.weights = {name: weight.detach() for name, weight in weights.items()}
         self.w_max = w_max
+        self.variances: dict[str, Any] | None = None
+        """Of the noise of a read, once they have been worked out."""
         self.is_stale = False
         """Have the cells changed, by themselves, since?"""
         self._standing: dict[str, Tensor] = {}
@@ -32,9 +38,14 @@ class Written:
 
     def is_of(self, cells: dict[str, Tensor]) -> bool:
         """Are these the values of the cells that were written?"""
-        copies = self._copies
-        return copies.keys() == cells.keys() and all(
-            copies[name].dtype == cells[name].dtype and torch.equal(copies[name], cells[name])
+        copies, prints = self._copies, self._prints
+        return copies.keys() | prints.keys() == cells.keys() and all(
+            cells[name].dtype == self.weights[name].dtype
+            and (
+                torch.equal(copies[name], cells[name])
+                if name in copies
+                else torch.equal(prints[name], _print_of(cells[name]))
+            )
             for name in cells
         )
 
@@ -42,7 +53,7 @@ class Written:
         """Can the derivatives by the cells called ``wanted`` be had, in this mode?"""
         if self.w_max.is_inference() and not torch.is_inference_mode_enabled():
             return False
-        return all(self._copies[name].requires_grad for name in wanted)
+        return all(n in self._copies and self._copies[n].requires_grad for n in wanted)
 
     def standing_for(self, cells: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights as functions of ``cells``."""
@@ -51,18 +62,29 @@ class Written:
             return self.weights
         if self._learned != learned or any(cells[n] is not old for n, old in self._cells.items()):
             self._cells, self._learned = cells, learned
-            results = _StandsFor.apply(self, *cells.values())
+            results = _StandsFor.apply(self._graph, list(self.weights.values()), *cells.values())
             self._standing = dict(zip(cells, results, strict=True))
         return self._standing
 
+
+class _Graph:
+    """From the cells' copies to the weights that they stand for.
+
+    Apart from :class:`Written`, which keeps what hangs on this: garbage in a circle through the
+    graph of autograd would never be collected.
+    """
+
+    def __init__(self, copies: list[Tensor | None], mapped: list[Tensor]) -> None:
+        self.copies = copies
+        self.mapped = mapped
+
     def pull_back(self, grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         """Derivatives by the cells, from those by the weights."""
-        copies = list(self._copies.values())
-        if not any(copy.requires_grad for copy in copies):  # a step for step copy of them
+        leaves = [copy for copy in self.copies if copy is not None and copy.requires_grad]
+        if not leaves:  # a step for step copy of them
             return list(grads)
-        arrived = [(m, g) for m, g in zip(self._mapped.values(), grads, strict=True)]
+        arrived = [(m, g) for m, g in zip(self.mapped, grads, strict=True)]
         arrived = [(m, g) for m, g in arrived if g is not None and m.requires_grad]
-        leaves = [copy for copy in copies if copy.requires_grad]
         found = torch.autograd.grad(
             [m for m, _ in arrived],
             leaves,
@@ -72,16 +94,31 @@ class Written:
             allow_unused=True,
         )
         by_leaf = dict(zip(map(id, leaves), found, strict=True))
-        return [by_leaf.get(id(copy)) for copy in copies]
+        return [by_leaf.get(id(copy)) for copy in self.copies]
 
 
 class _StandsFor(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, written: Written, *cells: Tensor) -> tuple[Tensor, ...]:
-        ctx.written = written
+    def forward(ctx: Any, graph: _Graph, weights: list[Tensor], *cells: Tensor) -> Any:
+        ctx.graph = graph
         ctx.set_materialize_grads(False)
-        return tuple(weight.view_as(weight) for weight in written.weights.values())
+        return tuple(weight.view_as(weight) for weight in weights)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        return None, *ctx.written.pull_back(grads)
+        return None, None, *ctx.graph.pull_back(grads)
+
+
+def _is_large(cells: Tensor) -> bool:
+    """Is a copy of the cells too much to keep, where none is needed for derivatives?"""
+    return cells.numel() > LARGE and not cells.requires_grad
+
+
+def _print_of(cells: Tensor) -> Tensor:
+    """Sums of the bits of all rows and of all columns, which hardly any change leaves alone."""
+    whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[cells.element_size()]
+    bits = cells.detach().contiguous().view(whole).flatten(1)
+    parts = bits.split(max(1, LARGE // bits.shape[1]))  # sums of 64 bits are taken of copies
+    rows = [part.sum(1, dtype=torch.int64) for part in parts]
+    columns = sum(part.sum(0, dtype=torch.int64) for part in parts)
+    return torch.cat([*rows, columns])

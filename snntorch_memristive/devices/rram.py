@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from ..checks import check_greater, check_not_negative, check_positive, check_within
+from ..checks import check_choice, check_greater, check_not_negative, check_positive, check_within
 from ..units import Dimensionless, ElectronVolt, Ohm, Second, Value
 from .conduction import Conduction, Ohmic
 from .mss import MEMPROP
@@ -17,7 +17,8 @@ class RRAM:
 
     Raises:
         ValueError: if ``r_off <= r_on``, a resistance is not above zero, ``levels`` is below 2,
-            a strength is negative or not finite, or the stuck fractions are not in [0, 1] together.
+            a strength is negative or not finite, there is no such ``spread_law``, ``endurance`` is
+            not above zero, or the stuck fractions are not in [0, 1] together.
     """
 
     r_on: Ohm = MEMPROP.r_on
@@ -35,7 +36,10 @@ class RRAM:
     writes: int = 1
     """Most writes that a cell gets."""
     spread: Dimensionless = 0.0
-    """Device-to-device spread: standard deviation of the logarithm of the conductance."""
+    """Device-to-device spread: standard deviation of the logarithm of the conductance, or, with
+    the law "normal", of the conductance as a fraction of itself."""
+    spread_law: str = "lognormal"
+    """Distribution of the spread: "lognormal" or "normal", held at or above 0."""
     stuck_on: Dimensionless = 0.0
     """Fraction of cells that stay at ``r_on``."""
     stuck_off: Dimensionless = 0.0
@@ -52,6 +56,12 @@ class RRAM:
     """Time after programming at which a conductance is what was programmed."""
     drift_energy: ElectronVolt = 0.0
     """Activation energy: above 300 K time counts for more by Arrhenius' law."""
+    endurance: float | None = None
+    """Writes after which half of the cells are worn out: stuck at ``r_on``, as filaments end that
+    cannot be broken any more (M. Lanza et al., ACS Nano 15 (2021), doi:10.1021/acsnano.1c06980).
+    None for cells that do not wear out."""
+    endurance_spread: Dimensionless = 0.0
+    """Standard deviation of the logarithm of a cell's endurance between devices."""
     conduction: Conduction = Ohmic()  # noqa: RUF009 (frozen)
     """How the current of a cell grows with the voltage. Its conductance is that at the read
     voltage of the array it is in."""
@@ -70,7 +80,11 @@ class RRAM:
             drift=self.drift,
             drift_spread=self.drift_spread,
             drift_energy=self.drift_energy,
+            endurance_spread=self.endurance_spread,
         )
+        check_choice("spread_law", self.spread_law, ("lognormal", "normal"))
+        if self.endurance is not None:
+            check_positive("writes", endurance=self.endurance)
         check_positive("s", drift_start=self.drift_start)
         self._check_programming()
         check_within(0.0, 1.0, stuck_on=self.stuck_on, stuck_off=self.stuck_off)
@@ -116,6 +130,11 @@ class RRAM:
         return bool(self.drift or self.drift_spread)
 
     @property
+    def wears_out(self) -> bool:
+        """Does writing destroy a cell in the end?"""
+        return self.endurance is not None
+
+    @property
     def has_read_noise(self) -> bool:
         """Do two reads differ?"""
         return bool(self.read_noise or self.flicker)
@@ -140,5 +159,6 @@ class RRAM:
             or self.stuck_off
             or self.has_read_noise
             or self.drifts
+            or self.wears_out
             or self.conduction != Ohmic()
         )
