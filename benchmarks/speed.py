@@ -205,11 +205,11 @@ def _print_peak(name: str, shape: list[int]) -> None:
     function = variants(with_compile=False)[name]
     there_and_back(function, (2, *shape[1:]))()  # code and kernels
     work = there_and_back(function, tuple(shape))
-    before, done, peak = _resident(), threading.Event(), [0.0]
+    before, done, peak = resident(), threading.Event(), [0.0]
 
     def watch() -> None:
         while not done.is_set():
-            peak[0] = max(peak[0], _resident())
+            peak[0] = max(peak[0], resident())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -220,7 +220,7 @@ def _print_peak(name: str, shape: list[int]) -> None:
     print(peak[0] - before)
 
 
-def _resident() -> float:
+def resident() -> float:
     """Memory of this process in MB, as Linux counts it."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20

@@ -81,10 +81,10 @@ class Crossbar(Chip):
         dtype = torch.promote_types(cells[0].dtype, torch.float32)
         if self.array.w_max is not None:
             return torch.tensor(self.array.w_max, dtype=dtype, device=cells[0].device)
-        sizes = [tensor.detach().abs().amax() for tensor in cells if tensor.numel()]
-        if not sizes:
+        ends = [end.abs() for c in cells if c.numel() for end in c.detach().aminmax()]
+        if not ends:
             return torch.ones(())
-        return torch.stack(sizes).amax().to(dtype).clamp(min=torch.finfo(dtype).tiny)
+        return torch.stack(ends).amax().to(dtype).clamp(min=torch.finfo(dtype).tiny)
 
     def effective(self, name: str = "weight") -> Tensor | None:
         """The weight (or bias) that the array stands for; None if the layer has no bias."""
@@ -197,8 +197,9 @@ class Crossbar(Chip):
 
     def _work_out(self, cells: dict[str, Tensor]) -> Written:
         w_max, bent = self.w_max(), self._bent()
-        copies = {n: c.detach().clone().requires_grad_(n in bent) for n, c in cells.items()}
-        return Written(cells, copies, self._mapped(copies, w_max), w_max)
+        copies = {n: c.detach().clone().requires_grad_() for n, c in cells.items() if n in bent}
+        now = {n: copies.get(n, c.detach()) for n, c in cells.items()}
+        return Written(cells, copies, self._mapped(now, w_max), w_max)
 
     def _disturb(self) -> None:
         if self._written is not None:

@@ -14,6 +14,12 @@ class Written:
 
     Its graph is its own: it serves any number of backward passes, and a time loop adds up the
     derivatives of all its steps before they pass through it.
+
+    Args:
+        cells: what was written.
+        copies: leaves of their own for the cells whose derivatives are not 1.
+        weights: what the cells stand for, made of ``copies`` where there are any.
+        w_max: weight that filled the window.
     """
 
     def __init__(
@@ -24,8 +30,10 @@ class Written:
         w_max: Tensor,
     ) -> None:
         self._cells = cells
-        self._prints = {name: _print_of(copy) for name, copy in copies.items() if _is_large(copy)}
-        self._copies = {name: copy for name, copy in copies.items() if name not in self._prints}
+        others = {name: tensor for name, tensor in cells.items() if name not in copies}
+        self._prints = {n: _print_of(c) for n, c in others.items() if c.numel() > LARGE}
+        small = {n: c.detach().clone() for n, c in others.items() if n not in self._prints}
+        self._copies = copies | small
         self._graph = _Graph([self._copies.get(n) for n in weights], list(weights.values()))
         self.weights = {name: weight.detach() for name, weight in weights.items()}
         self.w_max = w_max
@@ -107,11 +115,6 @@ class _StandsFor(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         return None, None, *ctx.graph.pull_back(grads)
-
-
-def _is_large(cells: Tensor) -> bool:
-    """Is a copy of the cells too much to keep, where none is needed for derivatives?"""
-    return cells.numel() > LARGE and not cells.requires_grad
 
 
 def _print_of(cells: Tensor) -> Tensor:
