@@ -48,6 +48,24 @@ def alpha_mif(name: str, i_in: np.ndarray, rest: Mapping[str, float]) -> list[st
     ]
 
 
+def tied_mif(
+    name: str, v_in: np.ndarray, v_zero: float, g: np.ndarray, rest: Mapping[str, float]
+) -> list[str]:
+    """The MIF circuit at the end of a column of cells, with nothing in between.
+
+    The positive cells ``g[0]`` (S) are driven by ``v_in`` (V, one column of it per row of the
+    array, held for 1 µs each), the negative ones ``g[1]`` by its opposite, both from ``v_zero``
+    (V). Nodes as :func:`mif`.
+    """
+    cells = []
+    for row, volts in enumerate(v_in.T):
+        for sign, drive, siemens in (("p", volts, g[0, row]), ("n", -volts, g[1, row])):
+            line = f"{sign}{row}_{name}"
+            cells.append(f"V{line} {line} 0 {_held(v_zero + drive)}")
+            cells.append(f"R{line} {line} v_{name} {float(1 / siemens)!r}")
+    return cells + _mif_behind(name, rest)
+
+
 def _mif_behind(name: str, rest: Mapping[str, float]) -> list[str]:
     v, x1, x2 = (f"v({node}_{name})" for node in ("v", "x1", "x2"))
     return [

@@ -7,7 +7,7 @@ import torch
 from conformance import check_circuit
 from torch.testing import assert_close
 
-from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
+from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFCircuit
 from snntorch_memristive.devices import KNOWM_IDEAL, KNOWM_LTSPICE, KNOWM_XYCE, MEMPROP
 
 CIRCUITS = {
@@ -16,6 +16,8 @@ CIRCUITS = {
     "MIF of other sources": MIFCircuit(e1=-20e-3, e2=100e-3, c_mem=1e-9),
     "AlphaMIF": AlphaMIFCircuit(),
     "AlphaMIF with a fast filter": AlphaMIFCircuit(tau_alpha=2e-6),
+    "LoadedMIF": LoadedMIFCircuit(),
+    "LoadedMIF with a heavy load": LoadedMIFCircuit(r_load=1e3, e_load=30e-3),
 }
 
 
@@ -90,6 +92,27 @@ def test_the_membrane_behind_the_filter_is_fed_by_its_second_stage_alone():
     assert_close({name: rate[name] for name in plain}, plain)
 
 
+def test_a_load_takes_the_current_that_ohms_law_gives_it():
+    plain = MIFCircuit(c_mem=50e-12)
+    loaded = LoadedMIFCircuit(r_load=20e3, e_load=40e-3, c_mem=50e-12)
+    state = {name: torch.rand(5, dtype=torch.float64) for name in plain.states}
+    i_in = torch.rand(5, dtype=torch.float64) * 1e-5
+    expected = plain.rate(state, i_in - (state["v"] - 40e-3) / 20e3)
+    assert_close(loaded.rate(state, i_in), expected)
+
+
+def test_a_load_pulls_the_rest_to_its_source_and_adds_to_the_leak():
+    plain = MIFCircuit()
+    g_rest = plain.leak() * plain.c_mem
+    loaded = LoadedMIFCircuit(r_load=1 / (3 * g_rest))
+    # To a few per cent: the memristors rest elsewhere, too.
+    assert loaded.rest()["v"] == pytest.approx(plain.rest()["v"] / 4, rel=0.06)
+    assert loaded.leak() == pytest.approx(plain.leak() * 4, rel=0.06)
+    at_rest = replace(loaded, e_load=plain.rest()["v"])
+    assert at_rest.rest() == pytest.approx(plain.rest(), rel=1e-12)
+    assert at_rest.leak() == pytest.approx(plain.leak() * 4, rel=1e-12)
+
+
 def test_threshold_is_where_memristor_1_switches_on():
     assert MIFCircuit().v_threshold == MEMPROP.v_on
     assert MIFCircuit(e1=10e-3).v_threshold == pytest.approx(10e-3 + MEMPROP.v_on)
@@ -111,6 +134,17 @@ def test_threshold_is_where_memristor_1_switches_on():
 def test_an_impossible_circuit_is_refused(circuit, settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         circuit(**settings)
+
+
+@pytest.mark.parametrize("r_load", [0.0, -1e4, float("inf"), float("nan")])
+def test_an_impossible_load_is_refused(r_load):
+    with pytest.raises(ValueError, match=rf"Expected `r_load` > 0 Ω, but got {r_load:g} Ω"):
+        LoadedMIFCircuit(r_load=r_load)
+
+
+def test_an_impossible_source_of_a_load_is_refused():
+    with pytest.raises(ValueError, match="Expected a finite `e_load` in V, but got nan"):
+        LoadedMIFCircuit(e_load=float("nan"))
 
 
 @pytest.mark.parametrize("tau_alpha", [0.0, -1e-4, float("nan")])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import snntorch_memristive as snnm
-from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
+from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFCircuit
 from snntorch_memristive.engine import threads
 from snntorch_memristive.engine.cache import cache_folder, load
 from snntorch_memristive.engine.expression import Symbol, gradients
@@ -28,7 +28,7 @@ VALUES = {"rtol": 0, "atol": 4e-6}
 GRADIENTS = 1e-4
 """Of the largest gradient of the same tensor."""
 
-CIRCUITS = {"mif": MIFCircuit(), "alpha": AlphaMIFCircuit()}
+CIRCUITS = {"mif": MIFCircuit(), "alpha": AlphaMIFCircuit(), "loaded": LoadedMIFCircuit()}
 
 
 def both_engines(x, dtype=torch.float32, beta=0.8, **settings):

@@ -9,12 +9,13 @@ import torch
 from conformance import check_neuron
 
 import snntorch_memristive as snnm
-from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
+from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFCircuit
 
 KINDS = {
     "MIF": (snnm.MIF, {}, (2, 5)),
     "MIF of one neuron": (snnm.MIF, {"beta": 0.5, "threshold": 2.0}, (3,)),
     "MIF behind a filter": (snnm.MIF, {"circuit": AlphaMIFCircuit(tau_alpha=2e-6)}, (2, 5)),
+    "MIF with a load": (snnm.MIF, {"circuit": LoadedMIFCircuit(r_load=50e3)}, (2, 5)),
     "MIF, exponential": (snnm.MIF, {"solver": "exponential", "substeps": 1}, (2, 5)),
     "MIF, memristors held": (snnm.MIF, {"reset_mechanism": "none"}, (2, 5)),
     "RMIF, dense": (snnm.RMIF, {"linear_features": 5}, (2, 5)),

@@ -24,6 +24,8 @@ ARROWS = {
     "calibrate": {"neurons", "reset"},
     "convert": {"neurons", "crossbar", "circuits", "devices"},
     "chips": {"crossbar"},
+    "plots": {"chips"},
+    "coupling": {"circuits", "crossbar", "devices", "neurons"},
     "insitu": {"crossbar", "devices"},
     "energy": {"circuits", "crossbar", "functional", "neurons", "reset", "run"},
 }

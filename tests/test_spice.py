@@ -10,7 +10,12 @@ from scipy.integrate import solve_ivp
 
 import snntorch_memristive as snnm
 from snntorch_memristive import functional
-from snntorch_memristive.circuits import AlphaMIFCircuit, Circuit, MIFCircuit
+from snntorch_memristive.circuits import (
+    AlphaMIFCircuit,
+    Circuit,
+    LoadedMIFCircuit,
+    MIFCircuit,
+)
 
 DT = ngspice.DT
 STEPS = 200
@@ -167,6 +172,36 @@ def test_the_other_states_of_the_alpha_circuit_follow_ngspice(alpha_spice, solve
     assert error(record["i_syn"].numpy(), alpha_spice["i_syn"]) < 0.5e-2
     for memristor in ("x1", "x2"):
         assert np.abs(record[memristor].numpy() - alpha_spice[memristor]).max() < 0.005
+
+
+COLUMNS = {"light": 1e-7, "as conductive as the neuron": 2e-6, "heavy": 2e-5}
+"""Mean conductance (S) of 2 x 16 cells that are tied to the membrane."""
+
+
+@pytest.fixture(scope="module")
+def tied_spice() -> dict[str, tuple]:
+    """What goes into the package, and what ngspice makes of it, by column."""
+    random, tied, netlist = np.random.default_rng(4), {}, []
+    for name, (column, mean) in enumerate(COLUMNS.items()):
+        g = random.uniform(0.1, 1.9, (2, 16)) * mean
+        peak = 1e-4 / mean / 16  # V, for some 50 µA
+        v_in = random.uniform(0, 1, (STEPS, 16)) * peak
+        circuit = LoadedMIFCircuit(r_load=float(1 / g.sum()), e_load=20e-3 * name)
+        netlist += ngspice.tied_mif(str(name), v_in, 20e-3 * name, g, circuit.rest())
+        tied[column] = circuit, torch.from_numpy(v_in @ (g[0] - g[1]))
+    names = [str(name) for name in range(len(COLUMNS))]
+    record = states_of(netlist, names, MIFCircuit.states, MAX_STEP)
+    return {c: (*tied[c], record[name]) for c, name in zip(COLUMNS, names, strict=True)}
+
+
+@pytest.mark.parametrize("solver", ["magnus", "exponential", "symmetric"])
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_load_is_a_column_of_cells_in_ngspice(tied_spice, column, solver):
+    circuit, currents, spice = tied_spice[column]
+    record = functional.integrate(circuit, currents, DT, solver=solver)
+    assert error(record["v"].numpy(), spice["v"]) < FOUR_SUBSTEPS
+    for memristor in ("x1", "x2"):
+        assert np.abs(record[memristor].numpy() - spice[memristor]).max() < 0.005
 
 
 # Is the judge itself right?
