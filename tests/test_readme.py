@@ -1,4 +1,4 @@
-"""The example in the README runs as it stands."""
+"""The examples in the README run as they stand."""
 
 import pathlib
 import re
@@ -7,8 +7,11 @@ README = pathlib.Path(__file__).parents[1] / "README.md"
 
 
 def test_the_example_runs_and_every_weight_gets_a_gradient():
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    code, *others = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
     code = code.replace("mem_rec = Net()(", "net = Net()\nmem_rec = net(")
     names: dict = {}
     exec(code, names)
     assert all(p.grad.abs().max() > 0 for p in names["net"].parameters())
+    assert others
+    for code in others:
+        exec(code, names)
