@@ -37,8 +37,9 @@ def run(
     """What ``net`` returns at every time step, stacked; faster than calling it step by step.
 
     A feed-forward network need not finish one step to begin the next. So each layer takes the
-    whole sequence at once: a layer without state as one batch of all steps, a memristive neuron
-    by its ``sequence``. Anything else (other neurons, BatchNorm, a crossbar with read noise, a
+    whole sequence at once: a layer without state as one batch of all steps, or only once if its
+    input is one and the same at all of them (``expand``), and a memristive neuron by its
+    ``sequence``. Anything else (other neurons, BatchNorm, a crossbar with read noise, a
     module with hooks, a class of your own) is called step by step. The values, the gradients and
     the hidden states afterwards are those of the loop, except that layers which draw random
     numbers draw them in another order. For an image shown over 25 steps the loop reads::
@@ -91,6 +92,9 @@ def _through(layer: nn.Module, record: Tensor) -> Record:
         spk, mem = layer.sequence(record)
         return (spk, mem) if layer.output else spk
     if _treats_samples_alone(layer, record.dim() - 2):
+        if record.stride(0) == 0:  # one image, shown all the time
+            output = layer(record[0])
+            return output.expand(len(record), *output.shape)
         return layer(record.flatten(0, 1)).unflatten(0, record.shape[:2])
     return _step_by_step(layer, record)
 
@@ -105,8 +109,8 @@ def _step_by_step(net: nn.Module, record: Tensor) -> Record:
 def _treats_samples_alone(layer: nn.Module, sample_dims: int) -> bool:
     if _has_hooks(layer) or sample_dims < 1:
         return False
-    if isinstance(layer, Crossbar) and layer.rram.read_noise > 0:
-        return False
+    if isinstance(layer, Crossbar) and (layer.rram.has_read_noise or layer.array.bandwidth):
+        return False  # every step has noise of its own
     if type(layer) is nn.Flatten and layer.start_dim < 1:
         return False
     return type(layer) in OF_ANY_SHAPE or SPATIAL.get(type(layer)) == sample_dims - 1

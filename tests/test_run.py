@@ -53,9 +53,12 @@ def as_tuple(record):
     return record if isinstance(record, tuple) else (record,)
 
 
+@pytest.mark.parametrize("shown", ["a film", "one image"])
 @pytest.mark.parametrize("name", NETS)
-def test_run_equals_the_loop(name):
+def test_run_equals_the_loop(name, shown):
     x = torch.rand(6, 5, 1, 3, 4) * 2
+    if shown == "one image":
+        x = x[:1].expand(x.shape)
     results = []
     for function in (loop, snnm.run):
         torch.manual_seed(0)
@@ -73,6 +76,30 @@ def test_run_equals_the_loop(name):
         return
     for one, other in zip(*results, strict=True):
         assert_close(other, one, rtol=1e-4, atol=2e-5)
+
+
+def test_a_layer_reads_an_image_that_stays_once():
+    net, calls = nn.Sequential(nn.Linear(12, 9), snnm.MIF(0.8, init_hidden=True)), []
+    linear = nn.functional.linear
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            nn.functional, "linear", lambda x, *args: calls.append(x.shape) or linear(x, *args)
+        )
+        snnm.run(net, torch.rand(5, 12).expand(6, 5, 12))
+        snnm.run(net, torch.rand(6, 5, 12))
+    assert [tuple(shape) for shape in calls] == [(5, 12), (30, 12)]
+
+
+@pytest.mark.parametrize("noise", [{"read_noise": 0.1}, {"flicker": 0.1}])
+def test_every_step_has_noise_of_its_own(noise):
+    net = nn.Sequential(
+        snnm.RRAMLinear(12, 9, rram=snnm.RRAM(**noise)), snnm.MIF(0.8, init_hidden=True)
+    )
+    mems = []
+    net[1].register_forward_pre_hook(lambda module, args: mems.append(args[0]))
+    snnm.run(net, torch.ones(5, 12).expand(6, 5, 12))
+    assert len(mems) == 6
+    assert not torch.equal(mems[0], mems[1])
 
 
 def test_a_layer_with_a_hook_is_called_step_by_step():

@@ -255,7 +255,7 @@ class Chip(nn.Module):
     def _width(self, asked: Tensor) -> Tensor:
         rram = self.rram
         state = (asked.detach() - rram.g_off) / (rram.g_on - rram.g_off)
-        return torch.as_tensor(rram.programming_width(state))
+        return torch.as_tensor(rram.programming_width(state)).expand_as(state)
 
     def _write(self, misses_anew: bool) -> None:
         """The cells are written once more: they miss their targets anew, or as before."""

@@ -113,7 +113,7 @@ class RRAM:
     def programming_width(self, x: Value) -> Value:
         """Standard deviation of a write, as a fraction of the window, to the state ``x``."""
         if not isinstance(self.programming_error, tuple):
-            return self.programming_error + 0 * x
+            return self.programming_error
         total = 0 * x
         for coefficient in reversed(self.programming_error):
             total = total * x + coefficient
