@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .crossbar import Crossbar
+from .reset import reset
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def evaluate_chips(
 ) -> Chips:
     """``measure`` a copy of ``net`` on ``chips`` chips, each drawn anew for all its crossbars.
 
-    Chip after chip, on the kernels, without gradients and in the mode that ``net`` is in; ``net``
-    itself stays on its chip.
+    Chip after chip, on the kernels, from rest, without gradients and in the mode that ``net`` is
+    in; ``net`` itself stays on its chip.
 
     Args:
         net: a network with crossbars.
@@ -78,5 +79,6 @@ def evaluate_chips(
                 if faults:
                     crossbar.fault(faults, generator=generator)
                 crossbar.drift_to(seconds)
+            reset(twin)
             values.append(float(measure(twin)))
     return Chips(torch.tensor(values, dtype=torch.float64))

@@ -154,7 +154,9 @@ def test_write_and_verify_keeps_every_cell_inside_the_tolerance():
     assert report.cells == 2 * (100 * 100 + 100)
     assert report.missed == 0
     # A write succeeds with the probability of a normal number within 0.4 standard deviations.
-    expected = report.cells / math.erf(0.4 / 2**0.5)
+    # Half of the cells is asked to be off, and cannot get below that.
+    success = math.erf(0.4 / 2**0.5)
+    expected = report.cells / 2 * (1 / success + 2 / (1 + success))
     assert report.pulses == pytest.approx(expected, rel=0.02)
     asked = snnm.crossbar.to_pair(layer.weight.detach(), rram, layer.w_max())
     error = (layer.conductances().detach() - asked).abs() / (rram.g_on - rram.g_off)
@@ -163,9 +165,13 @@ def test_write_and_verify_keeps_every_cell_inside_the_tolerance():
 
 def test_cells_that_never_get_there_are_counted():
     rram = RRAM(programming_error=0.05, tolerance=0.001, writes=2)
-    report = RRAMLinear(50, 50, rram=rram).program()
-    assert report.missed > 0.9 * report.cells
-    assert report.pulses > 1.9 * report.cells
+    layer = RRAMLinear(50, 50, rram=rram)
+    report = layer.program()
+    window = rram.g_on - rram.g_off
+    off = [(layer.conductances(n) - layer.targets(n)).abs() / window for n in ("weight", "bias")]
+    assert report.missed == sum(int((error > rram.tolerance).sum()) for error in off)
+    assert report.missed > 0.5 * report.cells
+    assert report.pulses > 1.6 * report.cells
     assert RRAMLinear(5, 4).program() == snnm.crossbar.Programming(cells=48, pulses=48, missed=0)
 
 
@@ -472,3 +478,146 @@ def test_a_chip_without_faults_takes_the_place_of_one_with_faults():
     other.fault(0.5)
     other.load_state_dict(layer.state_dict())
     assert torch.equal(other(x), layer(x))
+
+
+# Writes that nobody has read yet
+
+
+def written_but_not_read():
+    layer = RRAMLinear(6, 5, rram=replace(DRIFTING, programming_error=0.1))
+    layer(torch.rand(2, 6))
+    layer.drift_to(1e6)
+    with torch.no_grad():
+        layer.weight.mul_(-0.5)
+    return layer
+
+
+def test_a_chip_drifts_from_its_last_write():
+    layer = written_but_not_read().eval()
+    layer.drift_to(MONTH)
+    layer(torch.rand(2, 6))
+    assert layer.age == MONTH
+
+
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "state": lambda layer: loaded(RRAMLinear(6, 5, rram=layer.rram), layer.state_dict()),
+    "to": lambda layer: copy.deepcopy(layer).to(torch.float64).to(torch.float32),
+}
+
+
+def loaded(layer, state):
+    layer.load_state_dict(state)
+    return layer
+
+
+@pytest.mark.parametrize("copied", COPIES)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_copy_of_a_chip_that_was_just_written_is_that_chip(copied, training):
+    layer, x = written_but_not_read().train(training), torch.rand(2, 6)
+    other = COPIES[copied](layer).train(training)
+    assert layer.age == other.age == 0.0
+    assert torch.equal(layer(x), other(x))
+    assert torch.equal(layer.conductances(), other.conductances())
+
+
+def test_digital_weights_that_are_loaded_are_written():
+    rram = replace(DRIFTING, endurance=1e6)
+    layer = RRAMLinear(6, 5, rram=rram)
+    layer.drift_to(1e6)
+    layer.load_state_dict(nn.Linear(6, 5).state_dict())
+    assert layer.age == 0.0
+    assert layer.times_written == 2
+
+
+def test_a_chip_from_inference_mode_lives_on(tmp_path):
+    layer, x = RRAMLinear(6, 5, rram=replace(ALL, endurance=1e6)), torch.rand(2, 6)
+    with torch.inference_mode():
+        layer.program()
+        layer.weight.mul_(0.5)
+        layer(x)
+        layer.drift_to(10.0)
+        layer.fault(0.1)
+    layer.drift_to(20.0)
+    layer.fault(0.1)
+    layer(x).sum().backward()
+    other = loaded(RRAMLinear(6, 5, rram=layer.rram), layer.state_dict())
+    assert torch.equal(other(x), layer(x))
+
+
+def test_seeds_that_somebody_else_puts_in_are_noticed():
+    layer, x = RRAMLinear(6, 5, rram=RRAM(spread=0.1)), torch.rand(2, 6)
+    other = RRAMLinear(6, 5, rram=layer.rram)
+    other.load_state_dict(dict(layer.named_parameters()))
+    before = other(x)
+    other.chip.copy_(layer.chip)  # as DDP does with buffers
+    assert not torch.equal(other(x), before)
+    assert torch.equal(other.eval()(x), layer.eval()(x))
+
+
+@pytest.mark.parametrize("change", ["rram", "array"])
+def test_a_refused_assignment_changes_nothing(change):
+    layer = RRAMLinear(6, 5, rram=RRAM(spread=0.1))
+    before, chip = getattr(layer, change), layer.chip.clone()
+    with torch.no_grad():
+        layer.weight[0, 0] = math.nan
+    with pytest.raises(ValueError, match="finite `weight`"):
+        setattr(layer, change, devices.PCM if change == "rram" else Array(mapping="offset"))
+    assert getattr(layer, change) == before
+    assert torch.equal(layer.chip, chip)
+
+
+def test_a_chip_of_another_mapping_or_faults_of_another_shape_are_refused():
+    layer = RRAMLinear(4, 3, rram=RRAM(spread=0.1))
+    offset = RRAMLinear(4, 3, rram=layer.rram, array=Array(mapping="offset"))
+    with pytest.raises(RuntimeError, match="offset"):
+        layer.load_state_dict(offset.state_dict())
+    state, weight = layer.state_dict(), layer.weight.detach().clone()
+    state["weight"] = state["weight"] * 2
+    with pytest.raises(RuntimeError, match=r"fault_weight` of shape \(2, 3, 4\)"):
+        layer.load_state_dict(state | {"fault_weight": torch.zeros(2, 9, dtype=torch.int8)})
+    assert torch.equal(layer.weight, weight)
+
+
+def test_a_cell_s_error_does_not_depend_on_its_neighbours():
+    rram = RRAM(programming_error=0.05, tolerance=0.03, writes=5)
+    layer = RRAMLinear(30, 20, bias=False, rram=rram, array=Array(w_max=1.0)).eval()
+    before = layer.conductances().detach().clone()
+    with torch.no_grad():
+        layer.weight[3, 4] = 0.9
+    changed = (layer.conductances() != before).any(0)
+    assert changed[3, 4]
+    assert changed.sum() == 1
+
+
+def test_every_chip_is_measured_from_rest():
+    net = nn.Sequential(RRAMLinear(8, 5, rram=RRAM(levels=8)), snnm.MIF(0.9, init_hidden=True))
+    x = torch.rand(4, 3, 8)
+    values = snnm.evaluate_chips(net, lambda net: float(snnm.run(net, x).mean()), 3).values
+    assert values.unique().numel() == 1
+
+
+def test_read_noise_survives_half_precision():
+    for noise in ({"read_noise": 0.05}, {"flicker": 0.05}):
+        layer = RRAMLinear(50, 20, bias=False, rram=RRAM(**noise))
+        x = torch.rand(50).expand(2000, 50)
+        exact = layer(x).std(0)
+        half = layer.half()(x.half()).float()
+        assert half.isfinite().all()
+        assert_close(half.std(0), exact, rtol=0.1, atol=0)
+
+
+def test_cells_at_a_padded_position_are_warm_too():
+    array = Array(bandwidth=1e12)
+    layer = RRAMConv2d(1, 1, 3, padding=1, bias=False, array=array).double()
+    noise = layer(torch.zeros(20_000, 1, 3, 3, dtype=torch.float64)).var(0)[0].detach()
+    assert_close(noise[0, 0], noise[1, 1], rtol=0.1, atol=0)
+
+
+def test_a_second_derivative_through_wires_is_refused():
+    wires = Wires(50.0, 50.0)
+    for exact in (True, False):
+        layer = RRAMLinear(4, 3, array=Array(wires=wires, exact=exact)).double()
+        out = layer(torch.rand(2, 4).double()).square().sum()
+        with pytest.raises(RuntimeError, match="derivative"):
+            torch.autograd.grad(out, layer.weight, create_graph=True)

@@ -10,7 +10,14 @@ from torch.testing import assert_close
 
 import snntorch_memristive as snnm
 from snntorch_memristive import RRAM, RRAMConv2d, RRAMLinear
-from snntorch_memristive.crossbar import Array, Wires, effective, from_pair, to_pair
+from snntorch_memristive.crossbar import (
+    Array,
+    RRAMOneToOne,
+    Wires,
+    effective,
+    from_pair,
+    to_pair,
+)
 from snntorch_memristive.energy import energy
 
 OFFSET = Array(mapping="offset")
@@ -193,5 +200,34 @@ def test_a_write_into_a_large_array_is_noticed():
     changed = layer.effective() != before
     assert changed[3, 5]
     assert changed.sum() == 1
-    layer.weight.data[[0, 1]] = layer.weight.data[[1, 0]]
-    assert (layer.effective() != before)[:2].any()
+    layer.rram = RRAM(levels=8)
+    layer.weight.zero_().fill_diagonal_(1.0)
+    layer.effective()
+    layer.weight.copy_(layer.weight[torch.randperm(900)])  # sums of rows and columns stay
+    assert_close(layer.effective() > 0.5, layer.weight > 0.5, rtol=0, atol=0)
+
+
+def test_large_cells_in_one_row_are_read():
+    assert RRAMLinear(1, 600_000, rram=RRAM(levels=8))(torch.ones(1)).shape == (600_000,)
+    assert RRAMOneToOne(torch.rand(600_000), rram=RRAM(levels=8))(torch.ones(1)).any()
+
+
+@pytest.mark.parametrize("shape", [(32, 64), (700, 900)])
+@pytest.mark.parametrize(
+    "settings", [{"spread": 0.2}, {"programming_error": 0.1, "tolerance": 0.05}]
+)
+def test_a_reference_column_is_one_whatever_the_size(shape, settings):
+    rram = replace(CELL, writes=3, **settings)
+    layer = RRAMLinear(*shape, rram=rram, array=OFFSET)
+    reference = layer.conductances()[1].detach()
+    assert torch.equal(reference, reference[:1].expand_as(reference))
+    assert reference[0].unique().numel() > 1
+    assert layer.program().cells == shape[0] * shape[1] + shape[1] + shape[0] + 1
+
+
+def test_verified_references_of_groups():
+    rram = replace(CELL, programming_error=0.1, tolerance=0.05, writes=3)
+    layer = RRAMConv2d(6, 6, 3, groups=3, rram=rram, array=OFFSET)
+    reference = layer.conductances()[1].detach().unflatten(0, (3, 2))
+    assert torch.equal(reference[:, 0], reference[:, 1])
+    assert not torch.equal(reference[0], reference[1])

@@ -23,7 +23,7 @@ ARROWS = {
     "run": {"neurons", "crossbar"},
     "calibrate": {"neurons", "reset"},
     "convert": {"neurons", "crossbar", "circuits", "devices"},
-    "chips": {"crossbar"},
+    "chips": {"crossbar", "reset"},
     "plots": {"chips"},
     "coupling": {"circuits", "crossbar", "devices", "neurons"},
     "insitu": {"crossbar", "devices"},

@@ -1,5 +1,6 @@
 """What is drawn, written and broken in the cells of one chip."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -8,12 +9,16 @@ from torch import Tensor, nn
 
 from ..checks import check_not_negative, check_positive, check_within
 from ..devices import RRAM
-from .draws import bands, drawn, drawn_until_close, verified
+from ..tracing import is_wrapped
+from .draws import bands, drawn, drawn_until_close
 from .effects import ROOM, acceleration
 from .mapping import counted_once
 
 EFFECTS = ("programming", "spread", "stuck", "drift", "endurance")
 """What is drawn once per chip; the buffer ``chip`` has a seed of each, in this order."""
+
+OLDEST = 1 << 61
+"""Age (µs) beyond which a chip is no older."""
 
 PLACES = 1 << 32
 """More than there are bands of one tensor."""
@@ -52,6 +57,8 @@ class Chip(nn.Module):
     device, or of other cells, is refused.
     """
 
+    _kept_of: tuple = ()
+
     def _cells(self) -> dict[str, Tensor]:
         """The trained tensors that live in cells, by name."""
         raise NotImplementedError
@@ -68,6 +75,10 @@ class Chip(nn.Module):
         """The cells are not what they were, though nobody has written them."""
         raise NotImplementedError
 
+    def _settle(self) -> None:
+        """Notice that the cells have been written, if they have been, before anything else."""
+        raise NotImplementedError
+
     def _forget(self) -> None:
         """The cells are those of another chip, or were written by this module itself."""
         raise NotImplementedError
@@ -79,6 +90,7 @@ class Chip(nn.Module):
 
     @rram.setter
     def rram(self, rram: RRAM) -> None:
+        self._check_weights()
         self._rram = rram
         for name, is_wanted in (
             ("chip", bool(self._drawn())),
@@ -108,13 +120,14 @@ class Chip(nn.Module):
         for name in [name for name in self._buffers if name.startswith(FAULTS)]:
             del self._buffers[name]
         device = self._device()
-        if self._drawn():
-            self.chip = _seeds(len(EFFECTS), generator).to(device)
-        # Whole numbers, which half precision leaves alone.
-        if self.rram.drifts:
-            self.age_in_us = torch.zeros(2, dtype=torch.int64, device=device)
-        if self.rram.wears_out:
-            self.times_written = torch.zeros(1, dtype=torch.int64, device=device)
+        with torch.inference_mode(False):
+            if self._drawn():
+                self.chip = _seeds(len(EFFECTS), generator).to(device)
+            # Whole numbers, which half precision leaves alone.
+            if self.rram.drifts:
+                self.age_in_us = torch.zeros(2, dtype=torch.int64, device=device)
+            if self.rram.wears_out:
+                self.times_written = torch.zeros(1, dtype=torch.int64, device=device)
         self._forget()
         self._start_anew()
         return self._programming()
@@ -136,14 +149,17 @@ class Chip(nn.Module):
         check_positive("K", kelvin=kelvin)
         if not self.rram.drifts:
             return
+        self._settle()
         passed = round(seconds * 1e6) - int(self.age_in_us[0])
         if passed < 0:
             raise ValueError(
                 f"Expected `seconds` not before the chip's age, {self.age:g} s, "
                 f"but got {seconds:g} s."
             )
-        felt = round(passed * acceleration(self.rram, kelvin))
-        self.age_in_us += torch.tensor([passed, felt], device=self.age_in_us.device)
+        felt = round(min(passed * acceleration(self.rram, kelvin), OLDEST))
+        with torch.inference_mode(False):
+            total = (self.age_in_us.cpu() + torch.tensor([passed, felt])).clamp(max=OLDEST)
+            self.age_in_us = total.to(self.age_in_us.device)
         self._disturb()
 
     def fault(
@@ -160,13 +176,15 @@ class Chip(nn.Module):
             ValueError: if ``fraction`` or ``on`` is not in [0, 1].
         """
         check_within(0.0, 1.0, fraction=fraction, on=on)
+        self._settle()
         (seed,) = _seeds(1, generator)
         failed = 0
         for name, cells in self._cells().items():
             faults = self._buffers.get(FAULTS + name)
-            if faults is None:
-                faults = torch.zeros((2, *cells.shape), dtype=torch.int8, device=cells.device)
-                self.register_buffer(FAULTS + name, faults)
+            with torch.inference_mode(False):
+                working = torch.zeros((2, *cells.shape), dtype=torch.int8, device=cells.device)
+                faults = working if faults is None else faults.clone()
+            self.register_buffer(FAULTS + name, faults)
             for band in self._bands(name):
                 draw = self._placed_draw(seed, name, band, uniform=True).to(cells.device)
                 new = torch.where(draw < fraction * on, 1, -1).to(torch.int8)
@@ -211,22 +229,35 @@ class Chip(nn.Module):
 
     def _bands(self, name: str) -> list[slice]:
         cells = self._cells()[name]
-        return bands(cells.shape) if cells.dim() else [...]
+        if not cells.dim():
+            return [...]
+        # Cells that share references are not cut: the references are those of all bands.
+        return [slice(0, len(cells))] if self._shares_references() else bands(cells.shape)
 
     def _place(self, name: str, band: slice) -> int:
         start = band.start if isinstance(band, slice) else 0
         return list(self._cells()).index(name) * PLACES + start
 
+    def _by_cell(
+        self, draw: Callable[[int, Tensor], Tensor], name: str, band: slice, like: Tensor
+    ) -> Tensor:
+        """``draw(place, like)`` for cells of ``band`` (2, *cells), once for every reference."""
+        place = self._place(name, band)
+        if not self._shares_references():
+            return draw(place, like)
+        own, references = like
+        each = len(references) // self._groups()
+        one = draw(place + PLACES // 2, references[::each])
+        return torch.stack([draw(place, own), one.repeat_interleave(each, 0)])
+
     def _placed_draw(self, seed: Tensor, name: str, band: slice, uniform: bool) -> Tensor:
         """Draws for the cells of ``band``, shape (2, *cells)."""
-        cells, place = self._cells()[name], self._place(name, band)
-        shape = cells[band].shape
-        if not self._shares_references():
-            return drawn(seed, place, (2, *shape), uniform)
-        own = drawn(seed, place, shape, uniform)
-        reference = drawn(seed, place - PLACES // 2, (self._groups(), *shape[1:]), uniform)
-        each = len(cells) // self._groups()
-        return torch.stack([own, reference.repeat_interleave(each, 0)[band]])
+        cells = self._cells()[name].detach()[band]
+
+        def draw(place: int, like: Tensor) -> Tensor:
+            return drawn(seed, place, like.shape, uniform)
+
+        return self._by_cell(draw, name, band, cells.expand(2, *cells.shape))
 
     def _draw(self, effect: str, name: str, band: slice) -> Tensor | None:
         """What ``effect`` takes from the chip for the cells of ``band``; None if it is off.
@@ -235,42 +266,59 @@ class Chip(nn.Module):
         """
         if effect not in self._drawn():
             return None
+        if torch.compiler.is_compiling():
+            seed = self.chip[EFFECTS.index(effect)]
+            return self._placed_draw(seed, name, band, uniform=effect == "stuck")
+        if self._kept_of != self._seeds_now():
+            self._kept, self._kept_of = {}, self._seeds_now()
         key = effect, name, self._place(name, band)
         if key not in self._kept:
             seed = self.chip[EFFECTS.index(effect)]
             draw = self._placed_draw(seed, name, band, uniform=effect == "stuck")
-            if not self.training or torch.compiler.is_compiling() or draw.is_inference():
+            if not self.training or is_wrapped(draw) or draw.is_inference():
                 return draw
             self._kept[key] = draw
         return self._kept[key]
 
     def _missed_by(self, name: str, band: slice, asked: Tensor) -> Tensor | None:
         """The programming error of the cells of ``band``, in units of its standard deviation."""
-        rram = self.rram
-        if not rram.has_programming_error or rram.tolerance is None:
+        if not self.rram.has_programming_error or self.rram.tolerance is None:
             return self._draw("programming", name, band)
-        width, seed = self._width(asked), self.chip[EFFECTS.index("programming")]
-        return drawn_until_close(seed, self._place(name, band), width, rram.tolerance, rram.writes)
+        return self._verified(name, band, asked)[..., 0]
 
-    def _width(self, asked: Tensor) -> Tensor:
-        rram = self.rram
-        state = (asked.detach() - rram.g_off) / (rram.g_on - rram.g_off)
-        return torch.as_tensor(rram.programming_width(state)).expand_as(state)
+    def _verified(self, name: str, band: slice, asked: Tensor) -> Tensor:
+        """Error, repeats and misses of cells ``asked`` for (S). Shape: (2, *cells, 3)."""
+        rram, seed = self.rram, self.chip[EFFECTS.index("programming")]
+        states = (asked.detach() - rram.g_off) / (rram.g_on - rram.g_off)
+
+        def draw(place: int, state: Tensor) -> Tensor:
+            width = torch.as_tensor(rram.programming_width(state)).to(state).expand_as(state)
+            return drawn_until_close(seed, place, state, width, rram.tolerance, rram.writes)
+
+        return self._by_cell(draw, name, band, states)
+
+    def _seeds_now(self) -> tuple:
+        """To see whether somebody (DDP, say) has put other seeds in the place of these."""
+        chip = self._buffers.get("chip")
+        return () if chip is None else (id(chip), chip._version)
 
     def _write(self, misses_anew: bool) -> None:
         """The cells are written once more: they miss their targets anew, or as before."""
         if misses_anew and self.rram.has_programming_error:
-            seeds = self.chip.clone()
-            seeds[EFFECTS.index("programming")] = _seeds(1)[0]
+            with torch.inference_mode(False):
+                seeds = self.chip.clone()
+                seeds[EFFECTS.index("programming")] = _seeds(1)[0]
             self.chip = seeds
             self._kept = {key: draw for key, draw in self._kept.items() if key[0] != "programming"}
+            self._kept_of = self._seeds_now()
         self._start_anew()
 
     def _start_anew(self) -> None:
-        if self.rram.drifts:
-            self.age_in_us.zero_()
-        if self.rram.wears_out:
-            self.times_written += 1
+        with torch.inference_mode(False):
+            if self.rram.drifts:
+                self.age_in_us = torch.zeros_like(self.age_in_us)
+            if self.rram.wears_out:
+                self.times_written = self.times_written + 1
 
     def _programming(self) -> Programming:
         """What it took to write the cells."""
@@ -278,11 +326,9 @@ class Chip(nn.Module):
         verifies = rram.has_programming_error and rram.tolerance is not None
         for name in self._cells() if verifies and self._device().type != "meta" else ():
             for band in self._bands(name):
-                width = self._width(self._asked_for(name, band))
-                seed, place = self.chip[EFFECTS.index("programming")], self._place(name, band)
-                _, *counts = verified(seed, place, width, rram.tolerance, rram.writes)
-                again, missing = (int(self._counted_once(count).sum()) for count in counts)
-                repeats, missed = repeats + again, missed + missing
+                found = self._verified(name, band, self._asked_for(name, band))
+                _, again, missing = self._counted_once(found).unbind(-1)
+                repeats, missed = repeats + int(again.sum()), missed + int(missing.sum())
         cells = sum(map(self._count, self._cells()))
         return Programming(cells, pulses=cells + repeats, missed=missed)
 
@@ -291,9 +337,10 @@ class Chip(nn.Module):
         return set(self._buffers) - self._non_persistent_buffers_set - set(self._cells())
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        self._settle()
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self._chip():
-            text = bytearray(_described(self.rram).encode())
+            text = bytearray(self._described().encode())
             destination[prefix + DEVICE] = torch.frombuffer(text, dtype=torch.uint8)
 
     def _load_from_state_dict(
@@ -301,7 +348,7 @@ class Chip(nn.Module):
     ) -> None:
         errors = args[-1]
         text = state_dict.pop(prefix + DEVICE, None)
-        own = _described(self.rram)
+        own = self._described()
         theirs = own if text is None else bytes(text.tolist()).decode()
         wrong = self._of_other_shape(state_dict, prefix)
         if theirs != own:
@@ -314,21 +361,28 @@ class Chip(nn.Module):
             for name in self._chip():
                 state_dict.setdefault(prefix + name, self._buffers[name])
             super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+            if text is None:  # other weights, written into this chip
+                self._start_anew()
             self._kept = {}
             self._forget()  # the programming error was loaded with the weights
 
     def _of_other_shape(self, state_dict: dict[str, Any], prefix: str) -> list[str]:
         tensors = {n: t for n, t in (self._parameters | self._buffers).items() if t is not None}
-        pairs = {
-            n: (t.shape, state_dict[prefix + n].shape)
-            for n, t in tensors.items()
-            if prefix + n in state_dict
-        }
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        shapes |= {FAULTS + name: (2, *cells.shape) for name, cells in self._cells().items()}
+        found = {n: tuple(state_dict[prefix + n].shape) for n in shapes if prefix + n in state_dict}
         return [
-            f"`{prefix}{name}` of shape {tuple(ours)}, but got {tuple(theirs)}"
-            for name, (ours, theirs) in pairs.items()
-            if ours != theirs
+            f"`{prefix}{name}` of shape {shapes[name]}, but got {theirs}"
+            for name, theirs in found.items()
+            if theirs != shapes[name]
         ]
+
+    def _described(self) -> str:
+        """The device by what is not as in the default one."""
+        default = RRAM()
+        pairs = [(f.name, getattr(self.rram, f.name)) for f in fields(default) if f.compare]
+        own = [f"{name}={value!r}" for name, value in pairs if value != getattr(default, name)]
+        return f"RRAM({', '.join(own)})"
 
     def train(self, mode: bool = True) -> "Chip":
         """As in nn.Module; out of training, draws are not kept but drawn again when needed."""
@@ -337,9 +391,11 @@ class Chip(nn.Module):
         return super().train(mode)
 
     def __getstate__(self) -> dict[str, Any]:
+        self._settle()
         return self.__dict__ | {"_kept": {}}
 
     def _apply(self, fn: Any, recurse: bool = True) -> "Chip":
+        self._settle()
         super()._apply(fn, recurse)
         self._kept = {}
         self._forget()
@@ -355,14 +411,3 @@ class Chip(nn.Module):
 
 def _seeds(number: int, generator: torch.Generator | None = None) -> Tensor:
     return torch.randint(1 << 62, (number,), generator=generator)
-
-
-def _described(rram: RRAM) -> str:
-    """The device by what is not as in the default one."""
-    default = RRAM()
-    own = [
-        f.name
-        for f in fields(rram)
-        if f.compare and getattr(rram, f.name) != getattr(default, f.name)
-    ]
-    return f"RRAM({', '.join(f'{name}={getattr(rram, name)!r}' for name in own)})"

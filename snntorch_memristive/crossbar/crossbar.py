@@ -1,5 +1,6 @@
 """What the layers on a crossbar have in common."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from .mapping import (
     to_pair,
     weight_per_siemens,
 )
-from .noise import DRIVES, cell_variances
+from .noise import of_cells
 from .written import Written
 
 
@@ -48,6 +49,8 @@ class Crossbar(Chip):
     @array.setter
     def array(self, array: Array) -> None:
         is_other_chip = hasattr(self, "_array") and array.mapping != self._array.mapping
+        if is_other_chip:
+            self._check_weights()
         self._array = array
         self._disturb()
         if is_other_chip:
@@ -62,8 +65,16 @@ class Crossbar(Chip):
         As programmed: with levels, error, spread and stuck cells, without read noise; at least
         in float32, which the microsiemens of a half-precision layer need.
         """
+        self._settle()
+        return self._all_bands(name, self._programmed)
+
+    def targets(self, name: str = "weight") -> Tensor:
+        """Conductances (S) that were asked for, as :meth:`conductances`: levels, and no more."""
+        return self._all_bands(name, lambda n, cells, band, w_max: self._aimed(cells[band], w_max))
+
+    def _all_bands(self, name: str, work: Callable[..., Tensor]) -> Tensor:
         cells, w_max = self._cells()[name], self.w_max()
-        parts = [self._programmed(name, cells, band, w_max) for band in self._bands(name)]
+        parts = [work(name, cells, band, w_max) for band in self._bands(name)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     @property
@@ -151,11 +162,17 @@ class Crossbar(Chip):
     def _shares_references(self) -> bool:
         return self.array.mapping == "offset"
 
+    def _described(self) -> str:
+        array = self.array
+        parts = [super()._described(), "" if array.mapping == "differential" else array.mapping]
+        parts += [] if array.w_max is None else [f"w_max={array.w_max:g}"]
+        return ", ".join(part for part in parts if part)
+
     def _count(self, name: str) -> int:
         cells = self._cells()[name]
         if self.array.mapping == "differential":
             return 2 * cells.numel()
-        return cells.numel() + cells.numel() // len(cells) * self._groups()
+        return cells.numel() + cells[:1].numel() * self._groups()
 
     def _cells(self) -> dict[str, Tensor]:
         cells = {"weight": self.weight, "bias": self.bias}
@@ -184,22 +201,22 @@ class Crossbar(Chip):
 
     def _up_to_date(self, cells: dict[str, Tensor]) -> Written:
         """The mapping of the cells as they are, worked out anew if they have been written."""
+        self._settle()
         written = self._written
-        if written is not None and not written.is_of(cells):
+        if written is None:
             self._check_weights()
-            self._write(misses_anew=self.training)
-            written = None
-        elif written is None:
-            self._check_weights()
-        if written is None or written.is_stale or not written.serves(self._bent()):
+        seeds = self._seeds_now()
+        fresh = written is not None and written.seeds == seeds and not written.is_stale
+        if not (fresh and written.serves(self._bent())):
             self._written = self._work_out(cells)
+            self._written.seeds = seeds
         return self._written
 
     def _work_out(self, cells: dict[str, Tensor]) -> Written:
         w_max, bent = self.w_max(), self._bent()
         copies = {n: c.detach().clone().requires_grad_() for n, c in cells.items() if n in bent}
         now = {n: copies.get(n, c.detach()) for n, c in cells.items()}
-        return Written(cells, copies, self._mapped(now, w_max), w_max)
+        return Written(cells, copies, self._mapped(now, w_max), w_max, self.array.wires.ideal)
 
     def _disturb(self) -> None:
         if self._written is not None:
@@ -207,6 +224,15 @@ class Crossbar(Chip):
 
     def _forget(self) -> None:
         self._written = None
+
+    def _settle(self) -> None:
+        cells, written = self._cells(), self._written
+        if written is None or any(is_traced(c) or c.is_meta for c in cells.values()):
+            return
+        if not written.is_of(cells):
+            self._check_weights()
+            self._write(misses_anew=self.training)
+            self._written = None
 
     def _bent(self) -> list[str]:
         """Cells whose derivative is wanted now and may be anything but 1."""
@@ -228,8 +254,9 @@ class Crossbar(Chip):
         if not (self.rram.has_read_noise or self.array.bandwidth):
             return output
         w_max = self.w_max() if written is None else written.w_max
-        noise = self._noise(input_.detach(), output, written)
-        return output + noise * weight_per_siemens(self.rram, w_max, self.array.mapping).to(output)
+        gain = weight_per_siemens(self.rram, w_max, self.array.mapping)
+        noise = self._noise(input_.detach().to(w_max.dtype), output, written) * gain
+        return output + noise.to(output.dtype)
 
     def _driven(self, input_: Tensor) -> Tensor:
         """The input that would drive the same currents through ohmic cells.
@@ -246,8 +273,8 @@ class Crossbar(Chip):
 
     def _noise(self, input_: Tensor, like: Tensor, written: Written | None) -> Tensor:
         """Noise (S, in units of the read voltage) of one read; no gradient passes through it."""
-        own, *subtracted = (v.sqrt().to(like) for v in self._variances(input_, written))
-        noise = torch.randn_like(like) * own
+        own, *subtracted = (v.sqrt() for v in self._variances(input_, written))
+        noise = torch.randn_like(like, dtype=own.dtype) * own
         if not subtracted:
             return noise
         # The current of a reference column is subtracted from all columns of its array.
@@ -262,20 +289,23 @@ class Crossbar(Chip):
         if not (self.rram.flicker or self.array.bandwidth):
             white = self._power(input_) * read_variance(input_.new_zeros(()), self.rram)
             return [white, white] if halves == 2 else [2 * white]
-        of_cells = self._cell_variances(written)
-        return [self._at_outputs(input_, of_cells, half) for half in range(halves)]
+        cells = self._cell_variances(written)
+        return [self._at_outputs(input_, cells, half) for half in range(halves)]
 
     def _power(self, input_: Tensor) -> Tensor:
         """Sum of the squared inputs of every output's cells, where all outputs have the same."""
         groups = self._groups()
-        ones = {n: c.new_ones((groups, *c.shape[1:])) for n, c in self._cells().items()}
+        ones = {
+            name: input_.new_ones((groups, *cells.shape[1:]) if cells.dim() else ())
+            for name, cells in self._cells().items()
+        }
         power = self._apply_weight(input_**2, ones["weight"], ones.get("bias"))
         if groups == 1 and not self._shares_references():
             return power
         return power.repeat_interleave(len(self.weight) // groups, self._output_dim)
 
     def _cell_variances(self, written: Written | None) -> dict[str, dict[str, Tensor]]:
-        """Those of :func:`cell_variances`, by drive and name."""
+        """What :func:`of_cells` says, by kind and name."""
         if written is not None and written.variances is not None:
             return written.variances
         found: dict[str, dict[str, Tensor]] = {}
@@ -283,11 +313,11 @@ class Crossbar(Chip):
         for name, cells in self._cells().items():
             for band in self._bands(name):
                 g = self._programmed(name, cells.detach(), band, w_max)
-                for drive, variance in cell_variances(g, self.rram, self.array).items():
-                    of_all = found.setdefault(drive, {})
+                for kind, part in of_cells(g, self.rram, self.array).items():
+                    of_all = found.setdefault(kind, {})
                     if name not in of_all:
-                        of_all[name] = variance.new_empty(len(variance), *cells.shape)
-                    of_all[name][:, band] = variance
+                        of_all[name] = part.new_empty(len(part), *cells.shape)
+                    of_all[name][:, band] = part
         if written is not None:
             written.variances = found
         return found
@@ -295,11 +325,19 @@ class Crossbar(Chip):
     def _at_outputs(
         self, input_: Tensor, of_cells: dict[str, dict[str, Tensor]], half: int
     ) -> Tensor:
+        def summed(drive: Tensor, kind: str) -> Tensor:
+            parts = {name: cells[half].to(input_) for name, cells in of_cells[kind].items()}
+            return self._apply_weight(drive, parts["weight"], parts.get("bias"))
+
         total = torch.zeros((), dtype=input_.dtype, device=input_.device)
-        for drive, by_name in of_cells.items():
-            parts = {name: variance[half].to(input_) for name, variance in by_name.items()}
-            driven = DRIVES[drive](input_)
-            total = total + self._apply_weight(driven, parts["weight"], parts.get("bias"))
+        if self.rram.has_read_noise:
+            total = total + summed(input_**2, "variance")
+        if self.array.bandwidth:
+            total = total + self.array.shot_variance(summed(input_.abs(), "g"))
+            # Heat makes noise in a cell whatever its input, that of a padded position too.
+            heat = sum(g[half].flatten(1).sum(1) for g in of_cells["g"].values())
+            heat = heat.unflatten(0, (-1, *[1] * (-1 - self._output_dim))).to(input_)
+            total = total + self.array.thermal_variance(heat)
         return total
 
     def _apply_weight(self, input_: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

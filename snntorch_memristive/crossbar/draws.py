@@ -41,33 +41,34 @@ def _(seed: Tensor, place: int, shape: Sequence[int], uniform: bool) -> Tensor:
 
 @torch.library.custom_op("snntorch_memristive::drawn_until_close", mutates_args=())
 def drawn_until_close(
-    seed: Tensor, place: int, width: Tensor, tolerance: float, writes: int
+    seed: Tensor, place: int, state: Tensor, width: Tensor, tolerance: float, writes: int
 ) -> Tensor:
-    """Numbers of unit variance, drawn again where ``width`` times them is beyond ``tolerance``.
+    """Numbers of unit variance, drawn again where a cell ends up beyond ``tolerance``.
 
-    ``writes`` draws per cell at most, as write-and-verify does.
+    A cell asked for ``state`` gets ``width`` times its number more, inside [0, 1], and is written
+    ``writes`` times at most. The last dimension of the result has the number, how often the cell
+    was written again, and whether it was missed all the same.
     """
-    return verified(seed, place, width, tolerance, writes)[0]
+    generator, state, width = _generator(seed, place), state.cpu(), width.cpu()
+    draw = torch.randn(state.shape, generator=generator)
+    repeats = torch.zeros(state.shape)
+
+    def outside() -> Tensor:
+        return ((state + draw * width).clamp(0, 1) - state).abs() > tolerance
+
+    for _ in range(writes - 1):
+        again = outside()
+        # All are drawn: what one cell gets must not depend on what became of the others.
+        draw = torch.where(again, torch.randn(state.shape, generator=generator), draw)
+        repeats += again
+    return torch.stack([draw, repeats, outside().to(draw)], -1).to(seed.device)
 
 
 @drawn_until_close.register_fake
-def _(seed: Tensor, place: int, width: Tensor, tolerance: float, writes: int) -> Tensor:
-    return seed.new_empty(width.shape, dtype=torch.float32)
-
-
-def verified(
-    seed: Tensor, place: int, width: Tensor, tolerance: float, writes: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """As :func:`drawn_until_close`, and of every cell how often it was drawn again, and missed."""
-    generator, width = _generator(seed, place), width.cpu()
-    draw = torch.randn(width.shape, generator=generator)
-    repeats = torch.zeros(width.shape, dtype=torch.int32)
-    for _ in range(writes - 1):
-        again = (draw * width).abs() > tolerance
-        draw[again] = torch.randn(int(again.sum()), generator=generator)
-        repeats += again
-    missed = (draw * width).abs() > tolerance
-    return draw.to(seed.device), repeats, missed
+def _(
+    seed: Tensor, place: int, state: Tensor, width: Tensor, tolerance: float, writes: int
+) -> Tensor:
+    return seed.new_empty((*state.shape, 3), dtype=torch.float32)
 
 
 def _generator(seed: Tensor, place: int) -> torch.Generator:

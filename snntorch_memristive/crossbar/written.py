@@ -20,6 +20,7 @@ class Written:
         copies: leaves of their own for the cells whose derivatives are not 1.
         weights: what the cells stand for, made of ``copies`` where there are any.
         w_max: weight that filled the window.
+        is_linear: are ``weights`` linear in ``cells``?
     """
 
     def __init__(
@@ -28,21 +29,29 @@ class Written:
         copies: dict[str, Tensor],
         weights: dict[str, Tensor],
         w_max: Tensor,
+        is_linear: bool,
     ) -> None:
         self._cells = cells
         others = {name: tensor for name, tensor in cells.items() if name not in copies}
         self._prints = {n: _print_of(c) for n, c in others.items() if c.numel() > LARGE}
         small = {n: c.detach().clone() for n, c in others.items() if n not in self._prints}
         self._copies = copies | small
-        self._graph = _Graph([self._copies.get(n) for n in weights], list(weights.values()))
+        self._graph = _Graph(
+            [self._copies.get(n) for n in weights], list(weights.values()), is_linear
+        )
         self.weights = {name: weight.detach() for name, weight in weights.items()}
         self.w_max = w_max
         self.variances: dict[str, Any] | None = None
         """Of the noise of a read, once they have been worked out."""
+        self.seeds: tuple = ()
+        """Of the draws that are in it."""
         self.is_stale = False
         """Have the cells changed, by themselves, since?"""
         self._standing: dict[str, Tensor] = {}
         self._learned: list[str] = []
+
+    def __deepcopy__(self, memo: dict) -> None:
+        """A copy of a layer works its own out."""
 
     def is_of(self, cells: dict[str, Tensor]) -> bool:
         """Are these the values of the cells that were written?"""
@@ -82,15 +91,20 @@ class _Graph:
     graph of autograd would never be collected.
     """
 
-    def __init__(self, copies: list[Tensor | None], mapped: list[Tensor]) -> None:
+    def __init__(self, copies: list[Tensor | None], mapped: list[Tensor], is_linear: bool) -> None:
         self.copies = copies
         self.mapped = mapped
+        self.is_linear = is_linear
 
     def pull_back(self, grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         """Derivatives by the cells, from those by the weights."""
         leaves = [copy for copy in self.copies if copy is not None and copy.requires_grad]
         if not leaves:  # a step for step copy of them
             return list(grads)
+        if torch.is_grad_enabled() and not self.is_linear:  # its own derivative is that of a copy
+            raise RuntimeError(
+                "Expected no second derivative through wires, but one was asked for."
+            )
         arrived = [(m, g) for m, g in zip(self.mapped, grads, strict=True)]
         arrived = [(m, g) for m, g in arrived if g is not None and m.requires_grad]
         found = torch.autograd.grad(
@@ -118,10 +132,20 @@ class _StandsFor(torch.autograd.Function):
 
 
 def _print_of(cells: Tensor) -> Tensor:
-    """Sums of the bits of all rows and of all columns, which hardly any change leaves alone."""
+    """Sums of the bits of all rows and of all columns, each times a number of its own."""
     whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[cells.element_size()]
-    bits = cells.detach().contiguous().view(whole).flatten(1)
-    parts = bits.split(max(1, LARGE // bits.shape[1]))  # sums of 64 bits are taken of copies
-    rows = [part.sum(1, dtype=torch.int64) for part in parts]
-    columns = sum(part.sum(0, dtype=torch.int64) for part in parts)
+    bits = cells.detach().contiguous().view(whole).reshape(len(cells), -1)
+    of_row, of_column = (_odd(size, cells.device) for size in bits.shape)
+    height = max(1, LARGE // bits.shape[1])
+    rows, columns = [], torch.zeros_like(of_column)
+    for part, factors in zip(bits.split(height), of_row.split(height), strict=True):
+        part = part.long()
+        rows.append((part * of_column).sum(1))
+        columns += (part * factors[:, None]).sum(0)
     return torch.cat([*rows, columns])
+
+
+def _odd(number: int, device: torch.device) -> Tensor:
+    """Whole numbers with nothing in common, modulo 2^64."""
+    k = torch.arange(1, number + 1, device=device) * -7046029254386353131  # 2^64 / golden ratio
+    return (k ^ (k >> 29)) | 1
