@@ -96,8 +96,8 @@ class EnergyReport:
     """Energy of one inference, layer by layer. ``print`` it for a table with its assumptions."""
 
     rows: tuple[LayerEnergy, ...]
-    v_read: float
-    """Voltage of a row whose input is 1 (V)."""
+    v_read: tuple[float, ...]
+    """Voltages that occur of a row whose input is 1 (V)."""
     steps: int
     """Time steps of an inference."""
     dt: tuple[float, ...]
@@ -162,12 +162,12 @@ class EnergyReport:
 
     def _assumptions(self) -> list[str]:
         steps = " or ".join(_si(dt, "s") for dt in self.dt)
+        volts = " or ".join(_si(v_read, "V") for v_read in self.v_read)
         lines = [
             f"Joule heat from rest over {self.steps} steps of {steps}, mean of {self.batch} "
             "samples. The step of the MEMprop circuit, 1 µs, is inferred.",
-            f"An input of 1 is a row at {_si(self.v_read, 'V')} for a whole step; a bias is a row "
-            "that is always on. Columns are at an ideal virtual ground, cells are ohmic, wires "
-            "without resistance.",
+            f"An input of 1 is a row at {volts} for a whole step; a bias is a row that is always "
+            "on. Columns are at an ideal virtual ground, wires without resistance.",
             "Not counted: drivers, sense amplifiers, converters, digital parts.",
         ]
         balances = [row.balance for row in self.rows if row.balance is not None]
@@ -238,7 +238,7 @@ def energy(
     net: nn.Sequential,
     input_: Tensor,  # shape: (time, batch, ...)
     *,
-    v_read: Volt = 0.1,
+    v_read: Volt | None = None,
 ) -> EnergyReport:
     r"""Energy that the memristors of ``net`` turn into heat in one inference, layer by layer.
 
@@ -246,9 +246,10 @@ def energy(
     and leaves it at rest. It takes tens of times as long: neurons are followed again, on torch's
     operations.
 
-    - A crossbar, at each read: :math:`dt\, g\,(v_{read}\, x)^2` for both cells of every pair, with
-      ``x`` the input of the row and ``dt`` the time step of the neuron that the layer feeds (of
-      the one before it, for a last layer). A convolution reads every position of its window.
+    - A crossbar, at each read: :math:`dt\, i(v)\, v` at :math:`v = v_{read}\, x` for all cells, by
+      their law of conduction, with ``x`` the input of the row and ``dt`` the time step of the
+      neuron that the layer feeds (of the one before it, for a last layer). A convolution reads
+      every position of its window.
     - Memristive neurons: :math:`\int g(x_k)\,(v - e_k)^2\, dt`. See :func:`balance`, which follows
       the circuit in finer steps than the neuron does.
 
@@ -262,7 +263,7 @@ def energy(
     Args:
         net: an ``nn.Sequential``, of any depth, whose neurons have ``init_hidden=True``.
         input_: what the first layer gets, with time as the first dimension.
-        v_read: voltage of a row whose input is 1, in V.
+        v_read: voltage of a row whose input is 1, in V; that of each layer's array if left out.
 
     Returns:
         The energy per inference: the mean over the batch. Layers without memristors are listed
@@ -275,7 +276,8 @@ def energy(
             batch, ``net`` has no memristive neuron, one without ``init_hidden``, one layer twice
             or hooks of its own, or as the layers do.
     """
-    check_positive("V", v_read=v_read)
+    if v_read is not None:
+        check_positive("V", v_read=v_read)
     _check_net(net)
     if input_.dim() < 3 or 0 in input_.shape[:2]:
         raise ValueError(
@@ -294,7 +296,7 @@ def energy(
             row["share"] = row["energy"].item() / total
     return EnergyReport(
         rows=tuple(LayerEnergy(**row) for row in rows),
-        v_read=v_read,
+        v_read=tuple(sorted({_volts(v.layer, v_read) for v in visits if _is_crossbar(v)})),
         steps=input_.shape[0],
         dt=tuple(sorted(set(lengths))),
         batch=input_.shape[1],
@@ -427,7 +429,15 @@ def _step_lengths(visits: Sequence[_Visit]) -> list[float]:
     return lengths[::-1]
 
 
-def _row(visit: _Visit, v_read: float, dt: float) -> dict:
+def _is_crossbar(visit: _Visit) -> bool:
+    return isinstance(visit.layer, Crossbar)
+
+
+def _volts(layer: Crossbar, v_read: float | None) -> float:
+    return layer.array.v_read if v_read is None else v_read
+
+
+def _row(visit: _Visit, v_read: float | None, dt: float) -> dict:
     """The fields of a :class:`LayerEnergy`, those that there are."""
     name, layer, input_ = visit
     row = {"name": name, "kind": type(layer).__name__}
@@ -438,7 +448,7 @@ def _row(visit: _Visit, v_read: float, dt: float) -> dict:
     return row
 
 
-def _of_crossbar(layer: Crossbar, input_: Tensor, v_read: float, dt: float) -> dict:
+def _of_crossbar(layer: Crossbar, input_: Tensor, v_read: float | None, dt: float) -> dict:
     if isinstance(layer, RRAMConv2d) and input_.dim() != 5:
         raise ValueError(
             "Expected the input of an RRAMConv2d to be of shape (time, batch, channels, height, "
@@ -446,10 +456,18 @@ def _of_crossbar(layer: Crossbar, input_: Tensor, v_read: float, dt: float) -> d
         )
     cells = {name: layer.conductances(name) for name in layer._cells()}
     pairs = {name: layer._counted_once(g).sum(0) for name, g in cells.items()}
-    # The layer's own operation, of conductances on squared voltages, sums g v^2 over the cells.
-    squares = (input_.to(pairs["weight"].dtype) * v_read).square().flatten(0, 1)
-    always_on = {name: g * v_read**2 for name, g in pairs.items() if name == "bias"}
-    power = layer._apply_weight(squares, pairs["weight"], always_on.get("bias"))
+    law, on = layer.rram.conduction, _volts(layer, v_read)
+
+    def per_siemens(volts: Tensor) -> Tensor:
+        """Power of a cell over the conductance that it has at its array's read voltage."""
+        stated = law.chord(torch.as_tensor(layer.array.v_read).to(volts))
+        return volts.square() * law.chord(volts) / stated
+
+    # The layer's own operation, of conductances on these, adds up the power of the cells.
+    driven = per_siemens(input_.to(pairs["weight"].dtype) * on).flatten(0, 1)
+    bias = pairs.get("bias")
+    always_on = None if bias is None else bias * per_siemens(bias.new_tensor(on))
+    power = layer._apply_weight(driven, pairs["weight"], always_on)
     one_to_one = isinstance(layer, RRAMOneToOne)
     count = 2 * input_[0, 0].numel() if one_to_one else sum(map(layer._count, cells))
     return {"energy": power.sum() * (dt / input_.shape[1]), "memristors": count}

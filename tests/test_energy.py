@@ -13,6 +13,8 @@ from torch.testing import assert_close
 
 import snntorch_memristive as snnm
 from snntorch_memristive.circuits import AlphaMIFCircuit, Circuit, MIFCircuit
+from snntorch_memristive.crossbar import Array
+from snntorch_memristive.devices import Sinh
 from snntorch_memristive.energy import (
     CAPACITANCE_PER_AREA,
     CELL_AREA,
@@ -364,3 +366,17 @@ def test_what_it_cannot_count_is_refused():
         balance(Mott(), currents(), DT)
     with pytest.raises(ValueError, match="Expected `cell_area` > 0"):
         energy(net(), x).area(cell_area=0.0)
+
+
+def test_a_nonlinear_cell_is_counted_by_its_law_at_the_voltage_of_its_array():
+    law, v = Sinh(0.05), 0.2
+    layer = snnm.RRAMLinear(
+        1, 1, rram=snnm.RRAM(conduction=law), array=Array(v_read=v), bias=False
+    ).double()
+    x = torch.full((3, 1, 1), 0.5, dtype=torch.float64)
+    report = energy(nn.Sequential(layer, mif()).double(), x)
+    g = float(layer.conductances().detach().sum())
+    ratio = (math.sinh(v / 2 / 0.05) / (v / 2)) / (math.sinh(v / 0.05) / v)
+    assert float(report.rows[0].energy.detach()) == pytest.approx(3e-6 * g * (v / 2) ** 2 * ratio, rel=1e-6)
+    assert report.v_read == (v,)
+    assert "200 mV" in str(report)

@@ -76,8 +76,7 @@ def programmed(
 ) -> Axes:
     """A dot per cell, its conductance after programming against what was asked for (the line).
 
-    Take ``layer.conductances()`` and ``crossbar.to_pair(layer.weight, layer.rram,
-    layer.w_max())``.
+    Take ``layer.conductances()`` and ``layer.targets()``.
 
     Raises:
         ValueError: if the shapes differ.
