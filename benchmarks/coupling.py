@@ -13,14 +13,13 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from insitu import BATCH, accuracy, learn
+from torch import nn
 
 import snntorch_memristive as snnm
 from snntorch_memristive import data
 from snntorch_memristive.coupling import couple, matched_window
 
-BATCH = 128
-NUM_STEPS = 10
 BETA = 0.5
 
 CASES = (("rest", 10), ("rest", 100), ("rest", 1000), ("ground", 100))
@@ -52,11 +51,6 @@ def tied(layers: Layers, v_zero: float | None) -> nn.Sequential:
     return net
 
 
-def membranes(net: nn.Sequential, images: Tensor) -> Tensor:
-    snnm.reset(net)
-    return snnm.run(net, images.expand(NUM_STEPS, *images.shape))[1]
-
-
 def train(layers: Layers, join, images: data.Images, epochs: int) -> None:
     """Train ``layers`` with Adam; ``join`` makes the network of them, anew for every epoch."""
     steps = epochs * -(-len(images.train_labels) // BATCH)
@@ -65,22 +59,11 @@ def train(layers: Layers, join, images: data.Images, epochs: int) -> None:
     for _ in range(epochs):
         net = join(layers).train()
         for batch in torch.randperm(len(images.train_labels)).split(BATCH):
-            mem = membranes(net, images.train_images[batch])
-            loss = nn.functional.cross_entropy(mem.mean(0), images.train_labels[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+            learn(net, images, batch, optimizer, schedule)
 
 
-@torch.no_grad()
-def accuracy(net: nn.Sequential, images: data.Images) -> str:
-    net.eval()
-    batches = zip(images.test_images.split(1000), images.test_labels.split(1000), strict=True)
-    right = sum(
-        int((membranes(net, batch).sum(0).argmax(1) == labels).sum()) for batch, labels in batches
-    )
-    return f"{100 * right / len(images.test_labels):.2f} %"
+def percent(net: nn.Sequential, images: data.Images) -> str:
+    return f"{100 * accuracy(net, images):.2f} %"
 
 
 def loads(net: nn.Sequential, g_rest: float) -> str:
@@ -117,9 +100,9 @@ def main() -> None:
     names = ("v_read, V", "zero", "r_off / r_on", "r_on, kOhm", "load", "tied")
     print(line([*names, "load then", "trained on"]), line(["---"] * 8), sep="\n")
     layers = copy.deepcopy(trained)
-    row = ["virtual ground", "", "", "", "0", accuracy(behind_virtual_grounds(layers), images)]
+    row = ["virtual ground", "", "", "", "0", percent(behind_virtual_grounds(layers), images)]
     train(layers, behind_virtual_grounds, images, args.more)
-    print(line([*row, "0", accuracy(behind_virtual_grounds(layers), images)]), flush=True)
+    print(line([*row, "0", percent(behind_virtual_grounds(layers), images)]), flush=True)
     for (zero, window), v_read in itertools.product(CASES, args.read_voltages):
         join = partial(tied, v_zero=0.0 if zero == "ground" else None)
         layers = copy.deepcopy(trained)
@@ -128,10 +111,10 @@ def main() -> None:
             layer.rram = snnm.RRAM(r_on=1e3, r_off=window * 1e3)
         net = join(layers)
         row = [f"{v_read:g}", zero, str(window), cells(layers), loads(net, g_rest)]
-        row.append(accuracy(net, images))
+        row.append(percent(net, images))
         train(layers, join, images, args.more)
         net = join(layers)
-        print(line([*row, loads(net, g_rest), accuracy(net, images)]), flush=True)
+        print(line([*row, loads(net, g_rest), percent(net, images)]), flush=True)
 
 
 if __name__ == "__main__":

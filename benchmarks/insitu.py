@@ -60,17 +60,22 @@ def membranes(net: nn.Sequential, images: Tensor) -> Tensor:
     return snnm.run(net, images.expand(NUM_STEPS, *images.shape))[1]
 
 
+def learn(net: nn.Sequential, images: data.Images, batch: Tensor, optimizer, schedule) -> None:
+    """One step on the training images of the indices ``batch``."""
+    mem = membranes(net, images.train_images[batch])
+    loss = nn.functional.cross_entropy(mem.mean(0), images.train_labels[batch])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    schedule.step()
+
+
 def train(net, images: data.Images, optimizer, schedule) -> tuple[float, float]:
     """One epoch; returns the smallest and the largest conductance (S) seen after any step."""
     net.train()
     low, high = math.inf, 0.0
     for batch in torch.randperm(len(images.train_labels)).split(BATCH):
-        mem = membranes(net, images.train_images[batch])
-        loss = nn.functional.cross_entropy(mem.mean(0), images.train_labels[batch])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        learn(net, images, batch, optimizer, schedule)
         for state in optimizer.state.values():
             if "pair" in state:
                 low = min(low, float(state["pair"].min()))

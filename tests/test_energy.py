@@ -377,6 +377,7 @@ def test_a_nonlinear_cell_is_counted_by_its_law_at_the_voltage_of_its_array():
     report = energy(nn.Sequential(layer, mif()).double(), x)
     g = float(layer.conductances().detach().sum())
     ratio = (math.sinh(v / 2 / 0.05) / (v / 2)) / (math.sinh(v / 0.05) / v)
-    assert float(report.rows[0].energy.detach()) == pytest.approx(3e-6 * g * (v / 2) ** 2 * ratio, rel=1e-6)
+    expected = 3e-6 * g * (v / 2) ** 2 * ratio
+    assert float(report.rows[0].energy.detach()) == pytest.approx(expected, rel=1e-6)
     assert report.v_read == (v,)
     assert "200 mV" in str(report)

@@ -1,0 +1,161 @@
+"""What is a network worth on the chips that may be made of it, and does it help to train for them?
+
+Run ``python benchmarks/chips.py --data-root DIR``: MNIST, 784-256-10 with MIF neurons, on published
+cells of three technologies: phase change, which drifts (PCM); oxide filaments of low resistance and
+five levels (HFO2); a conductive oxide on a filament, written with feedback (CMO_HFOX).
+
+*Unaware*: trained once on ideal cells, and moved. *Aware*: every batch is trained on a chip of its
+own, drawn by ``program`` and read at an age between 1 s and a month (uniform in its logarithm).
+Programming errors are anew at every writing anyway; how fast a cell drifts is not, and a network
+that trains on one chip may fit that one. Wires are in no training.
+
+Both meet the same chips: as they were written; with wires of 1 Ω from cell to cell in tiles of 128
+rows, solved exactly; a month old; and a month old with the gain of every read-out raised by what
+all cells of its layer have lost together.
+"""
+
+import argparse
+import copy
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from insitu import BATCH, accuracy, learn, network
+from torch import nn
+
+import snntorch_memristive as snnm
+from snntorch_memristive import data, devices
+from snntorch_memristive.crossbar import Array, Crossbar, Wires
+
+PRESETS = ("PCM", "HFO2", "CMO_HFOX")
+
+MONTH = 30 * 24 * 3600.0
+"""In seconds."""
+
+WIRED = Array(rows=128, wires=Wires(r_word=1.0, r_bit=1.0))
+
+LR, WEIGHT_DECAY = 5e-3, 0.1
+"""Of AdamW; the learning rate falls to 0 along a cosine."""
+
+COLUMNS = ("fresh", "wires", "month", "month, compensated")
+"""What is measured chip by chip."""
+
+
+def crossbars(net: nn.Module) -> list[Crossbar]:
+    return [layer for layer in net if isinstance(layer, Crossbar)]
+
+
+def placed(net: nn.Sequential, rram: snnm.RRAM, array: Array) -> nn.Sequential:
+    """A copy of ``net`` in other cells and another array."""
+    twin = copy.deepcopy(net)
+    for layer in crossbars(twin):
+        layer.array, layer.rram = array, rram
+    return twin
+
+
+def new_chip(net: nn.Sequential) -> None:
+    """Draw a chip, of any age up to a month."""
+    age = MONTH ** float(torch.rand(()))
+    for layer in crossbars(net):
+        layer.program()
+        layer.drift_to(age)
+
+
+def train(images: data.Images, rram: snnm.RRAM, epochs: int, seed: int) -> nn.Sequential:
+    """A network that was trained in cells ``rram``, from the same weights by the same batches."""
+    torch.manual_seed(seed)
+    net = placed(network(), rram, Array()).train()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
+    total = epochs * math.ceil(len(images.train_labels) / BATCH)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda done: (1 + math.cos(math.pi * done / total)) / 2
+    )
+    shuffle = torch.Generator().manual_seed(seed)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images.train_labels), generator=shuffle).split(BATCH):
+            new_chip(net)
+            learn(net, images, batch, optimizer, schedule)
+    snnm.reset(net)
+    return net
+
+
+def after_a_month(net: nn.Sequential, images: data.Images) -> float:
+    """Accuracy with the gain of every neuron raised by what the cells before it have lost."""
+    layers, neurons = crossbars(net), [layer for layer in net if isinstance(layer, snnm.MIF)]
+    for layer, neuron in zip(layers, neurons, strict=True):
+        written = layer.conductances().sum()
+        layer.drift_to(MONTH)
+        neuron.gain.copy_(written / layer.conductances().sum())
+    found = accuracy(net, images)
+    for neuron in neurons:
+        neuron.gain.fill_(1.0)
+    return found
+
+
+def on_chips(
+    net: nn.Sequential, rram: snnm.RRAM, images: data.Images, chips: int, seed: int
+) -> dict[str, snnm.Chips]:
+    """What is in the columns; months are left out where nothing drifts."""
+
+    def evaluate(array: Array, measure: Callable = accuracy, seconds: float = 0.0) -> snnm.Chips:
+        return snnm.evaluate_chips(
+            placed(net, rram, array),
+            lambda twin: measure(twin, images),
+            chips,
+            seconds=seconds,
+            generator=torch.Generator().manual_seed(seed),
+        )
+
+    found = {"fresh": evaluate(Array()), "wires": evaluate(WIRED)}
+    if rram.drifts:
+        found["month"] = evaluate(Array(), seconds=MONTH)
+        found["month, compensated"] = evaluate(Array(), after_a_month)
+    return found
+
+
+def shown(chips: snnm.Chips | None) -> str:
+    if chips is None:
+        return "no drift"
+    return f"{100 * chips.mean:.2f} ± {100 * chips.spread:.2f} ({100 * chips.worst:.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-root", default=None)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--chips", type=int, default=20)
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, default=None, help="file for all values")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    images = data.load("mnist", args.data_root)
+    print(f"Test accuracy, %, of {args.chips} chips: mean ± standard deviation (worst)\n")
+    print(f"| cells | training | ideal | {' | '.join(COLUMNS)} | minutes |")
+    print("| --- |" + " --- |" * (len(COLUMNS) + 3), flush=True)
+    unaware = train(images, snnm.RRAM(), args.epochs, args.seed)
+    rows = []
+    for name in args.presets:
+        rram = getattr(devices, name)
+        for training in ("unaware", "aware"):
+            start = time.perf_counter()
+            aware = training == "aware"
+            net = train(images, rram, args.epochs, args.seed) if aware else unaware
+            ideal = accuracy(placed(net, snnm.RRAM(), Array()), images)
+            found = on_chips(net, rram, images, args.chips, args.seed)
+            minutes = (time.perf_counter() - start) / 60
+            row = [name, training, f"{100 * ideal:.2f}", *(shown(found.get(c)) for c in COLUMNS)]
+            print(f"| {' | '.join(row)} | {minutes:.1f} |", flush=True)
+            values = {column: chips.values.tolist() for column, chips in found.items()}
+            rows.append({"cells": name, "training": training, "ideal": ideal, **values})
+    if args.json:
+        asked = {"epochs": args.epochs, "chips": args.chips, "seed": args.seed}
+        args.json.write_text(json.dumps({**asked, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
