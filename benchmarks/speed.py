@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import snntorch as snn
@@ -139,10 +139,12 @@ def there_and_back(function: Callable, shape: tuple[int, ...]) -> Callable[[], N
     return work
 
 
-def measure_shapes(repeats: int, with_compile: bool) -> dict[str, dict[str, float]]:
+def measure_shapes(
+    repeats: int, with_compile: bool, shapes: Sequence[tuple[int, ...]] = SHAPES
+) -> dict[str, dict[str, float]]:
     """Seconds by shape and variant."""
     results = {}
-    for shape in SHAPES:
+    for shape in shapes:
         chosen = variants(with_compile)
         if math.prod(shape) > 5e6:
             chosen = {n: f for n, f in chosen.items() if "eager" not in n}
@@ -285,6 +287,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--compile", action="store_true", help="with torch.compile of eager steps")
+    parser.add_argument(
+        "--only", type=int, nargs=3, help="one shape (time, batch, neurons) and nothing else"
+    )
     parser.add_argument("--json", type=Path, help="file for all results")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     parser.add_argument("--shape", type=int, nargs="+", help=argparse.SUPPRESS)
@@ -293,6 +298,9 @@ def main() -> None:
         _print_peak(args.peak_of, args.shape)
         return
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    if args.only:
+        measure_shapes(args.repeats, args.compile, [tuple(args.only)])
+        return
     results = {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
