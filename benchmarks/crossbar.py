@@ -92,11 +92,23 @@ def print_first_call(repeats: int) -> None:
         for matrix, sides in systems:
             bare(matrix, sides)
 
+    digital = nn.Linear(INPUTS, OUTPUTS, bias=False)
+
+    def later(module: nn.Module) -> Callable[[], None]:
+        def calls() -> None:
+            with torch.no_grad():
+                for _ in range(100):
+                    module(x)
+
+        return calls
+
     seconds = median_times({"sparse": sparse, "first call": first_call}, repeats)
+    calls = median_times({"layer": later(layer), "digital": later(digital)}, repeats)
     print(
         f"\nFirst call after a writing, {len(tiles)} tiles: {1e3 * seconds['first call']:.0f} ms; "
         f"sparse LU and solutions: {1e3 * seconds['sparse']:.0f} ms; "
-        f"ratio {seconds['first call'] / seconds['sparse']:.2f}"
+        f"ratio {seconds['first call'] / seconds['sparse']:.2f}\n"
+        f"Later calls: {calls['layer'] / calls['digital']:.2f} times nn.Linear"
     )
 
 

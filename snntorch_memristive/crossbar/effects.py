@@ -24,7 +24,7 @@ def quantise(g: Tensor, rram: RRAM) -> Tensor:
     if rram.levels is None:
         return g
     level = (rram.g_on - rram.g_off) / (rram.levels - 1)
-    nearest = ((g - rram.g_off) / level).round() * level + rram.g_off
+    nearest = g.detach().sub(rram.g_off).div_(level).round_().mul_(level).add_(rram.g_off)
     return _straight_through(nearest, g)
 
 
@@ -33,8 +33,10 @@ def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     if draw is None:
         return g
     window = rram.g_on - rram.g_off
-    width = rram.programming_width((g.detach() - rram.g_off) / window)
-    written = (g + draw * (width * window)).clamp(rram.g_off, rram.g_on)
+    width = rram.programming_error
+    if isinstance(width, tuple):
+        width = rram.programming_width((g.detach() - rram.g_off) / window)
+    written = (draw * (width * window)).add_(g.detach()).clamp_(rram.g_off, rram.g_on)
     return _straight_through(written, g)
 
 
