@@ -6,15 +6,10 @@ import torch
 from torch import Tensor
 
 from ..checks import check_choice, check_not_negative, check_positive
+from ..devices.mss import BOLTZMANN, ELEMENTARY_CHARGE
 from ..units import Hertz, Kelvin, Volt
 from .mapping import MAPPINGS
 from .wires import Wires, approximate, effective
-
-BOLTZMANN = 1.380649e-23
-"""Boltzmann's constant (J/K)."""
-
-CHARGE = 1.602176634e-19
-"""Charge of an electron (C)."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class Array:
 
     def shot_variance(self, total: Tensor) -> Tensor:
         """Variance (S^2, per unit of input) of 2 q B on the current through conductances (S)."""
-        return 2 * CHARGE * self.bandwidth / self.v_read * total
+        return 2 * ELEMENTARY_CHARGE * self.bandwidth / self.v_read * total
 
 
 def to_lines(parts: list[Tensor], groups: int) -> Tensor:
