@@ -39,6 +39,15 @@ def check_within(low: float, high: float, **values: Any) -> None:
             raise ValueError(f"Expected `{name}` in [{low:g}, {high:g}], but got {value:g}.")
 
 
+def check_whole(low: int, high: int, **values: Any) -> None:
+    """Raise ValueError unless every one of ``values`` is an ``int`` in [low, high]."""
+    for name, value in values.items():
+        if not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(
+                f"Expected `{name}` to be a whole number from {low} to {high}, but got {value!r}."
+            )
+
+
 def check_greater(unit: str, **pair: Any) -> None:
     """Raise ValueError unless the first of the two numbers is above the second."""
     (high, above), (low, below) = pair.items()

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from ..checks import check_finite, check_positive
-from ..relaxation import Relaxation, State
 from ..units import Ohm, Volt
+from .branch import Branch, Resistor
 from .mif import MIFCircuit
 
 
@@ -39,7 +37,6 @@ class LoadedMIFCircuit(MIFCircuit):
         check_positive("Ω", r_load=self.r_load)
         check_finite("V", e_load=self.e_load)
 
-    def membrane(self, state: State, i_in: Tensor) -> dict[str, Relaxation]:
-        """Kirchhoff's current law at the membrane, of which the load is one more leak."""
-        v, rate = super().membrane(state, i_in)["v"], 1 / (self.r_load * self.c_mem)
-        return {"v": Relaxation(drive=v.drive + rate * self.e_load, decay=v.decay + rate)}
+    def branches(self) -> tuple[Branch, ...]:
+        """Both memristors, and the load."""
+        return *super().branches(), Branch(Resistor(self.r_load), self.e_load)

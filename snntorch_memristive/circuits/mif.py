@@ -9,6 +9,7 @@ from ..checks import check_finite, check_positive
 from ..devices import MEMPROP, MSS
 from ..relaxation import Equation, Relaxation, State
 from ..units import Farad, Second, Value, Volt
+from .branch import Branch
 from .circuit import Circuit
 
 
@@ -58,22 +59,33 @@ class MIFCircuit(Circuit):
             if not device.ohmic:
                 raise ValueError(f"Expected an ohmic `{name}` (phi = 1), but got {device.phi=}.")
 
+    def branches(self) -> tuple[Branch, ...]:
+        """What is in parallel with the capacitor."""
+        return Branch(self.m1, self.e1, "x1"), Branch(self.m2, self.e2, "x2")
+
+    def arriving(self, state: State, i_in: Tensor) -> Tensor:
+        """Current (A) that reaches the membrane."""
+        return i_in
+
     def equations(self, hold_memristors: bool = False) -> tuple[Equation, ...]:
         """The membrane, then the memristors under its new voltage."""
         return (self.membrane,) if hold_memristors else (self.membrane, self.memristors)
 
     def membrane(self, state: State, i_in: Tensor) -> dict[str, Relaxation]:
         """Kirchhoff's current law at the membrane."""
-        g1 = self.m1.conductance(state["x1"])
-        g2 = self.m2.conductance(state["x2"])
-        drive = (i_in + g1 * self.e1 + g2 * self.e2) / self.c_mem
-        return {"v": Relaxation(drive=drive, decay=(g1 + g2) / self.c_mem)}
+        current, conductance = self.arriving(state, i_in), 0.0
+        for branch in self.branches():
+            g = branch.conductance(state)
+            current = current + g * branch.source
+            conductance = conductance + g
+        return {"v": Relaxation(drive=current / self.c_mem, decay=conductance / self.c_mem)}
 
     def memristors(self, state: State, i_in: Tensor) -> dict[str, Relaxation]:
-        """Both devices under the voltage across them."""
+        """Every device under the voltage across it."""
         return {
-            "x1": self.m1.relaxation(state["v"] - self.e1),
-            "x2": self.m2.relaxation(state["v"] - self.e2),
+            branch.state: branch.device.relaxation(state["v"] - branch.source)
+            for branch in self.branches()
+            if branch.state is not None
         }
 
     @property
@@ -128,6 +140,6 @@ class AlphaMIFCircuit(MIFCircuit):
         """``a`` into the current that reaches the membrane."""
         return {"i_syn": Relaxation(drive=state["a"] / self.tau_alpha, decay=1 / self.tau_alpha)}
 
-    def membrane(self, state: State, i_in: Tensor) -> dict[str, Relaxation]:
-        """Kirchhoff's current law at the membrane, fed by the filter."""
-        return super().membrane(state, state["i_syn"])
+    def arriving(self, state: State, i_in: Tensor) -> Tensor:
+        """What has passed the filter."""
+        return state["i_syn"]

@@ -1,7 +1,10 @@
 """Physics of one memristor: equations, units, published parameter sets."""
 
 from .conduction import Conduction, Ohmic, PooleFrenkel, Sinh, Table
+from .device import Device
 from .fit import ConductionFit, fit_conduction
+from .linear_ion_drift import HP_TIO2, LinearIonDrift
+from .mott import VO2, MottSwitch
 from .mss import (
     KNOWM_IDEAL,
     KNOWM_KT_SYNAPSE,
@@ -13,11 +16,17 @@ from .mss import (
 )
 from .presets import CMO_HFOX, HFO2, HFOX, PCM, SIOX, SIOX_LOW
 from .rram import RRAM
+from .stanford import STANFORD_ASU, STANFORD_PKU, StanfordRRAM
+from .umich import UMICH_WOX, UMich
+from .vteam import VTEAM, VTEAM_FAST, VTEAM_MAGIC
+from .windows import Biolek, HardStop, Joglekar, Prodromakis, Window
+from .yakopcic import YAKOPCIC_HP, YAKOPCIC_JO, YAKOPCIC_OBLEA, Yakopcic
 
 __all__ = [
     "CMO_HFOX",
     "HFO2",
     "HFOX",
+    "HP_TIO2",
     "KNOWM_IDEAL",
     "KNOWM_KT_SYNAPSE",
     "KNOWM_LTSPICE",
@@ -28,12 +37,33 @@ __all__ = [
     "RRAM",
     "SIOX",
     "SIOX_LOW",
+    "STANFORD_ASU",
+    "STANFORD_PKU",
+    "UMICH_WOX",
+    "VO2",
+    "VTEAM",
+    "VTEAM_FAST",
+    "VTEAM_MAGIC",
+    "YAKOPCIC_HP",
+    "YAKOPCIC_JO",
+    "YAKOPCIC_OBLEA",
+    "Biolek",
     "Conduction",
     "ConductionFit",
+    "Device",
+    "HardStop",
+    "Joglekar",
+    "LinearIonDrift",
+    "MottSwitch",
     "Ohmic",
     "PooleFrenkel",
+    "Prodromakis",
     "Sinh",
+    "StanfordRRAM",
     "Table",
+    "UMich",
+    "Window",
+    "Yakopcic",
     "fit_conduction",
     "thermal_voltage",
 ]

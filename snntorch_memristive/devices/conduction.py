@@ -97,8 +97,8 @@ class PooleFrenkel(Conduction):
     def chord(self, v: Tensor) -> Tensor:
         """exp(sqrt(\\|v\\| / v_pf)), 1 at 0 V; its slope there, truly infinite, is given as 0."""
         size = v.abs() / self.v_pf
-        rest = size == 0
-        return size.masked_fill(rest, 1.0).sqrt().masked_fill(rest, 0.0).exp()
+        driven = size > 0
+        return torch.where(driven, torch.where(driven, size, 1.0).sqrt(), 0.0).exp()
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,9 @@ def _cubics(knots: tuple[float, ...], values: tuple[float, ...]) -> Tensor:
 def _sinhc(z: Tensor) -> Tensor:
     """sinh(z) / z, with a slope that stays exact where the quotient's terms cancel."""
     near = z.abs() < 0.5
-    far = z.masked_fill(near, 1.0)
-    square = z.masked_fill(~near, 0.0).square()
-    series = torch.ones_like(z)
+    far = torch.where(near, 1.0, z)
+    square = torch.where(near, z, 0.0).square()
+    series = 1.0
     for factor in (156, 110, 72, 42, 20, 6):  # (2k)(2k + 1): z^14 / 15! is below rounding
         series = 1 + square / factor * series
     return torch.where(near, series, far.sinh() / far)

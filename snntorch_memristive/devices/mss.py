@@ -1,6 +1,6 @@
 """The metastable-switch memristor."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from ..checks import check_finite, check_greater, check_positive, check_within
 from ..relaxation import Relaxation
 from ..units import Ampere, Dimensionless, Ohm, PerVolt, Second, Value, Volt
+from .device import Device
 
 BOLTZMANN = 1.380649e-23  # J/K, exact (SI 2019)
 ELEMENTARY_CHARGE = 1.602176634e-19  # C, exact (SI 2019)
@@ -23,7 +24,7 @@ def thermal_voltage(kelvin: float) -> float:
 
 
 @dataclass(frozen=True)
-class MSS:
+class MSS(Device):
     r"""Generalised metastable-switch memristor.
 
     Many parallel switches; ``x`` is the fraction that conducts. A switch turns on at a rate
@@ -73,8 +74,6 @@ class MSS:
     """Reverse Schottky current."""
     b_r: PerVolt = 0.0
     """Reverse Schottky exponent."""
-    source: str = field(default="", compare=False, repr=False)
-    """Where the values were published."""
 
     def __post_init__(self) -> None:
         check_positive("Ω", r_on=self.r_on, r_off=self.r_off)
