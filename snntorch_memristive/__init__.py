@@ -3,14 +3,14 @@
 ``snn.Leaky`` becomes :class:`MIF`, ``nn.Linear`` :class:`RRAMLinear`; the training loop stays.
 """
 
-from . import circuits, crossbar, devices, functional, solvers
+from . import circuits, crossbar, devices, functional, solvers, spice
 from ._version import __version__
 from .calibrate import calibrate
 from .chips import Chips, evaluate_chips
 from .convert import convert
 from .crossbar import RRAMConv2d, RRAMLinear
 from .devices import MSS, RRAM
-from .neurons import MIF, RMIF, MemristiveNeuron, SilentLayerWarning
+from .neurons import MIF, RMIF, MemristiveNeuron, Mott, SilentLayerWarning
 from .reset import reset
 from .run import run
 
@@ -21,6 +21,7 @@ __all__ = [
     "RRAM",
     "Chips",
     "MemristiveNeuron",
+    "Mott",
     "RRAMConv2d",
     "RRAMLinear",
     "SilentLayerWarning",
@@ -35,4 +36,5 @@ __all__ = [
     "reset",
     "run",
     "solvers",
+    "spice",
 ]

@@ -1,4 +1,7 @@
-"""``python -m snntorch_memristive``: train a fully memristive classifier beside a digital one."""
+"""``python -m snntorch_memristive``: train a fully memristive classifier beside a digital one.
+
+``python -m snntorch_memristive spice`` writes the trained one as a circuit for ngspice.
+"""
 
 import sys
 from importlib.util import find_spec
@@ -21,9 +24,14 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
+    argv = sys.argv[1:]
+    if argv[:1] == ["spice"]:
+        from .demo.export import run as export
+
+        return export(argv[1:])
     from .demo.command import run
 
-    return run(sys.argv[1:])
+    return run(argv)
 
 
 if __name__ == "__main__":

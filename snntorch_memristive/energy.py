@@ -489,32 +489,18 @@ def _of_neurons(neuron: MemristiveNeuron, input_: Tensor) -> dict:
     }
 
 
-class _Branch(NamedTuple):
-    """A memristor between the membrane and its source."""
-
-    current: Tensor  # A, out of the membrane
-    voltage: Tensor  # V, across the memristor
-    source: Value  # V
-
-
-def _branches(circuit: MIFCircuit, state: State) -> tuple[_Branch, ...]:
-    parts = (circuit.m1, state["x1"], circuit.e1), (circuit.m2, state["x2"], circuit.e2)
-    across = [(device, x, state["v"] - source, source) for device, x, source in parts]
-    return tuple(_Branch(device.current(x, v), v, source) for device, x, v, source in across)
-
-
 def _powers(circuit: MIFCircuit, state: State, i_in: Tensor) -> dict[str, Tensor]:
     """Powers (W) by the names that :class:`Balance` gives to their integrals."""
-    first, second = _branches(circuit, state)
-    # What reaches the membrane, behind a filter too, is what charges it and what leaves it again.
     charging = circuit.c_mem * circuit.membrane(state, i_in)["v"].rate(state["v"])
-    return {
-        "input": state["v"] * (charging + first.current + second.current),
-        "source1": -first.source * first.current,
-        "source2": -second.source * second.current,
-        "memristor1": first.voltage * first.current,
-        "memristor2": second.voltage * second.current,
-    }
+    powers, leaving = {}, 0.0
+    for k, branch in enumerate(circuit.branches()[:2], start=1):
+        across = state["v"] - branch.source
+        current = branch.device.current(state[branch.state], across)
+        powers[f"source{k}"] = -branch.source * current
+        powers[f"memristor{k}"] = across * current
+        leaving = leaving + current
+    # What reaches the membrane, behind a filter too, is what charges it and what leaves it again.
+    return powers | {"input": state["v"] * (charging + leaving)}
 
 
 def _simpson(

@@ -66,14 +66,20 @@ class Crossbar(Chip):
         in float32, which the microsiemens of a half-precision layer need.
         """
         self._settle()
-        return self._all_bands(name, self._programmed)
+        return self._all_bands(name, self._cells()[name], self.w_max(), self._programmed)
 
     def targets(self, name: str = "weight") -> Tensor:
         """Conductances (S) that were asked for, as :meth:`conductances`: levels, and no more."""
-        return self._all_bands(name, lambda n, cells, band, w_max: self._aimed(cells[band], w_max))
+        return self._all_bands(
+            name,
+            self._cells()[name],
+            self.w_max(),
+            lambda _, cells, band, w: self._aimed(cells[band], w),
+        )
 
-    def _all_bands(self, name: str, work: Callable[..., Tensor]) -> Tensor:
-        cells, w_max = self._cells()[name], self.w_max()
+    def _all_bands(
+        self, name: str, cells: Tensor, w_max: Tensor, work: Callable[..., Tensor]
+    ) -> Tensor:
         parts = [work(name, cells, band, w_max) for band in self._bands(name)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
@@ -134,10 +140,7 @@ class Crossbar(Chip):
         """The weights that the cells stand for."""
         if self.array.wires.ideal:
             return {name: self._mapped_in_bands(name, c, w_max) for name, c in cells.items()}
-        parts = [
-            torch.cat([self._programmed(name, c, band, w_max) for band in self._bands(name)], 1)
-            for name, c in cells.items()
-        ]
+        parts = [self._all_bands(name, c, w_max, self._programmed) for name, c in cells.items()]
         parts = from_lines(self.array.seen(to_lines(parts, self._groups())), parts)
         return {
             name: from_pair(g, self.rram, w_max, self.array.mapping).to(cells[name].dtype)
@@ -170,9 +173,9 @@ class Crossbar(Chip):
 
     def _count(self, name: str) -> int:
         cells = self._cells()[name]
-        if self.array.mapping == "differential":
-            return 2 * cells.numel()
-        return cells.numel() + cells[:1].numel() * self._groups()
+        if self._shares_references():
+            return cells.numel() + cells[:1].numel() * self._groups()
+        return 2 * cells.numel()
 
     def _cells(self) -> dict[str, Tensor]:
         cells = {"weight": self.weight, "bias": self.bias}

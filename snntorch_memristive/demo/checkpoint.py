@@ -22,6 +22,24 @@ def save(path: Path, settings: Settings, networks: dict[str, Any]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings and states of the networks, by name.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it cannot be read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a checkpoint, but there is no {path}.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        settings, networks = content["settings"], content["networks"]
+        _ = [len(state["history"]) for state in networks.values()]
+    except Exception as error:  # torch.load has no exception of its own
+        raise ValueError(f"Expected a checkpoint in {path}, but cannot read it: {error}") from error
+    return settings, networks
+
+
 def load(path: Path, settings: Settings) -> dict[str, Any]:
     """States of the networks, by name.
 
@@ -30,14 +48,8 @@ def load(path: Path, settings: Settings) -> dict[str, Any]:
         ValueError: if it cannot be read, was written under other settings, or holds more epochs
             than are asked for.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected a checkpoint to resume from, but there is no {path}.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        saved, networks = content["settings"], content["networks"]
-        most = max(len(state["history"]) for state in networks.values())
-    except Exception as error:  # torch.load has no exception of its own
-        raise ValueError(f"Expected a checkpoint in {path}, but cannot read it: {error}") from error
+    saved, networks = read(path)
+    most = max(len(state["history"]) for state in networks.values())
     differences = settings.differences(saved)
     if differences:
         raise ValueError(

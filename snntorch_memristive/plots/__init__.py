@@ -8,12 +8,14 @@ try:
     from .accuracy import fault_tolerance, learning_curves, retention
     from .crossbars import conductance_pairs, conductances, programmed, wire_losses
     from .neurons import spikes, states, voltages
+    from .spice import compared
 except ImportError as error:
     raise ImportError(
         'Expected matplotlib and pandas for plots: run `pip install "snntorch-memristive[demo]"`.'
     ) from error
 
 __all__ = [
+    "compared",
     "conductance_pairs",
     "conductances",
     "fault_tolerance",

@@ -1,0 +1,105 @@
+"""What a network's layers get and send while it runs."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..crossbar import Crossbar
+from ..neurons import MemristiveNeuron
+from ..reset import reset
+
+PASSING = (nn.Flatten, nn.Identity, nn.modules.dropout._DropoutNd)
+"""Layers that pass on the values that they get (dropout in ``eval``): no part of a circuit."""
+
+
+class Stage(NamedTuple):
+    """A layer and what it did in the run."""
+
+    name: str
+    """In the network, as ``named_modules`` has it."""
+    module: nn.Module
+    input_: Tensor  # shape: (time, *in)
+    output: Tensor  # shape: (time, *out)
+    mem: Tensor | None  # shape: (time, *out), of a neuron
+    """Membranes, in snnTorch's numbers."""
+
+
+def watch(net: nn.Module, input_: Tensor) -> list[Stage]:
+    """The layers of ``net`` in their order, in a run from rest on one sample.
+
+    Raises:
+        ValueError: if ``input_`` is no single sample, or the layers are not called one after the
+            other, each once in every time step, with nothing in between.
+    """
+    calls: dict[nn.Module, list[tuple[Tensor, ...]]] = {}
+    with torch.no_grad(), _listening(net, calls):
+        reset(net)
+        if isinstance(net, nn.Sequential):
+            for current in input_:
+                net(current)
+        else:
+            net(input_)
+    reset(net)
+    names = {module: name or type(net).__name__ for name, module in net.named_modules()}
+    _check_calls(calls, names)
+    stages = [_stage(names[module], module, called) for module, called in calls.items()]
+    for before, after in pairwise(stages):
+        if not torch.equal(before.output.flatten(1), after.input_.flatten(1)):
+            raise ValueError(
+                f"Expected {after.name!r} to get what {before.name!r} sends and nothing else, but "
+                f"something happens in between. Operations have to be layers of their own."
+            )
+    return stages
+
+
+@contextmanager
+def _listening(net: nn.Module, calls: dict[nn.Module, list]) -> Iterator[None]:
+    def heard(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        spk = output[0] if isinstance(output, tuple) else output
+        mem = (module.mem.detach(),) if isinstance(module, MemristiveNeuron) else ()
+        calls.setdefault(module, []).append((inputs[0].detach(), spk.detach(), *mem))
+
+    with ExitStack() as stack:
+        for module in _layers(net):
+            stack.callback(module.register_forward_hook(heard).remove)
+        yield
+
+
+def _layers(module: nn.Module) -> Iterator[nn.Module]:
+    """Neurons, crossbars and what has no parts of its own and does something."""
+    if isinstance(module, nn.modules.dropout._DropoutNd) and module.training:
+        raise ValueError("Expected a network in eval(), but its dropout is in training.")
+    if isinstance(module, (MemristiveNeuron, Crossbar)) or not list(module.children()):
+        if not isinstance(module, PASSING):
+            yield module
+    else:
+        for child in module.children():
+            yield from _layers(child)
+
+
+def _check_calls(calls: dict[nn.Module, list], names: dict[nn.Module, str]) -> None:
+    if not any(isinstance(module, MemristiveNeuron) for module in calls):
+        raise ValueError(
+            "Expected `net` to call a memristive neuron step by step (not by `sequence`), "
+            "but no neuron was called."
+        )
+    steps = {names[module]: len(called) for module, called in calls.items()}
+    if len(set(steps.values())) > 1:
+        listed = ", ".join(f"{name!r} {count} times" for name, count in steps.items())
+        raise ValueError(f"Expected every layer once in every time step, but called were {listed}.")
+    for module, called in calls.items():
+        batch = called[0][0].shape[:1]
+        if batch != (1,):
+            raise ValueError(
+                f"Expected one sample, a batch of 1, but {names[module]!r} got an input of shape "
+                f"{tuple(called[0][0].shape)}."
+            )
+
+
+def _stage(name: str, module: nn.Module, called: list[tuple[Tensor, ...]]) -> Stage:
+    input_, output, *mem = (torch.stack(part)[:, 0].double() for part in zip(*called, strict=True))
+    return Stage(name, module, input_, output, mem[0] if mem else None)
