@@ -25,7 +25,7 @@ ARROWS = {
     "convert": {"neurons", "crossbar", "circuits", "devices"},
     "chips": {"crossbar", "reset"},
     "spice": {"circuits", "crossbar", "devices", "engine", "functional", "neurons", "reset"},
-    "plots": {"chips", "spice"},
+    "plots": {"chips", "circuits", "spice"},
     "coupling": {"circuits", "crossbar", "devices", "neurons"},
     "insitu": {"crossbar", "devices"},
     "energy": {"circuits", "crossbar", "functional", "neurons", "reset", "run"},

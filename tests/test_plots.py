@@ -12,7 +12,10 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from snntorch_memristive import RRAM, Chips, RRAMConv2d, RRAMLinear, plots
+from snntorch_memristive.circuits import MIFCircuit, MottCircuit
 from snntorch_memristive.crossbar import Wires, effective
+from snntorch_memristive.functional import integrate
+from snntorch_memristive.spice import LayerComparison, Simulated
 
 
 @pytest.fixture
@@ -28,6 +31,8 @@ def chips(*values):
 
 
 G = torch.rand(4, 6) * 1e-3 + 1e-5
+V, WAVE = torch.rand(10, 3), torch.rand(40, 3)
+TIMES, WAVE_TIMES = torch.linspace(1e-6, 1e-5, 10), torch.linspace(0, 1e-5, 40)
 DRAWN = {
     "voltages": [torch.linspace(0.02, 0.2, 30).reshape(10, 3)],
     "states": [torch.rand(10, 3)],
@@ -38,6 +43,10 @@ DRAWN = {
     "learning_curves": [{"memristive": [0.5, 0.9], "digital": [0.6, 0.8]}],
     "retention": [{1.0: chips(0.8, 0.9), 1e6: chips(0.5, 0.9)}],
     "fault_tolerance": [{0.0: chips(0.8, 0.9), 0.1: chips(0.5, 0.9)}],
+    "compared": [LayerComparison("fc", V, V, Simulated(V, V, TIMES, WAVE_TIMES, WAVE)), (0, 2)],
+    "hysteresis": [WAVE, WAVE**3 * 1e-3],
+    "phase_portrait": [MIFCircuit(), 20e-6, (0.0, 0.3), (0.0, 0.2)],
+    "frequency_current": [torch.linspace(0, 1e-3, 5), torch.linspace(0, 5e5, 5)],
 }
 
 
@@ -265,3 +274,17 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r'pip install "snntorch-memristive\[demo\]"'):
         importlib.import_module("snntorch_memristive.plots")
+
+
+def test_a_trajectory_is_drawn_into_the_flow_and_ends_at_the_fixed_point(ax):
+    circuit, current = MottCircuit(), 0.4e-3  # too little to fire
+    settled = integrate(circuit, torch.full((2000,), current, dtype=torch.float64), 1e-7)
+    plots.phase_portrait(circuit, current, (0, 7), (0, 1), state="x", trajectory=settled, ax=ax)
+    (path,) = [line for line in ax.lines if line.get_label() == "trajectory"]
+    end = path.get_xydata()[-1]
+    nullclines = [
+        np.concatenate(c.get_paths()[0].to_polygons(closed_only=False)) for c in ax.collections[-2:]
+    ]
+    for line in nullclines:
+        distance = np.abs((line - end) / [7e3, 1]).max(1).min()
+        assert distance < 0.03  # of the plane: the lines' points are that far apart

@@ -8,6 +8,7 @@ try:
     from .accuracy import fault_tolerance, learning_curves, retention
     from .crossbars import conductance_pairs, conductances, programmed, wire_losses
     from .neurons import spikes, states, voltages
+    from .physics import frequency_current, hysteresis, phase_portrait
     from .spice import compared
 except ImportError as error:
     raise ImportError(
@@ -19,7 +20,10 @@ __all__ = [
     "conductance_pairs",
     "conductances",
     "fault_tolerance",
+    "frequency_current",
+    "hysteresis",
     "learning_curves",
+    "phase_portrait",
     "programmed",
     "retention",
     "spikes",
