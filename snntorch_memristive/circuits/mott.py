@@ -70,14 +70,15 @@ class MottCircuit(Circuit):
         return self.m.v_threshold
 
     def firing_currents(self) -> tuple[float, float]:
-        """Lowest and highest constant current (A) for which the circuit fires.
+        r"""Lowest and highest constant current (A) for which the circuit fires.
 
         There its fixed point loses its stability, and regains it: the trace of the Jacobian,
 
         .. math::
-            \\frac{\\partial \\dot v}{\\partial v} + \\frac{\\partial \\dot x}{\\partial x},
+            \frac{\partial \dot v}{\partial v} + \frac{\partial \dot x}{\partial x},
 
-        is zero. (Its determinant is above zero as long as each current has one fixed point.)
+        is zero. (Its determinant is above zero as long as each current has one fixed point.) From
+        rest the circuit fires from up to 0.8 % below the lowest: there both are stable.
 
         Raises:
             ValueError: if it fires at no current: the capacitor or the load is too small.

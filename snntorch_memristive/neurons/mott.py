@@ -13,23 +13,27 @@ class Mott(MIF):
 
     :class:`~snntorch_memristive.MIF` on another circuit,
     :class:`~snntorch_memristive.circuits.MottCircuit`, with the time step and the solver that
-    suit it. Under a constant input that takes the membrane beyond its threshold it goes on
-    firing, the faster the stronger the input, at 170 to 510 kHz.
+    suit it. Under a constant input of 1.16 to 2.58 times ``(1 - beta) threshold`` it goes on
+    firing, the faster the stronger the input, at about 170 to 510 kHz.
 
-    Two things differ from ``snn.Leaky`` and are the circuit's own. Beyond 2.2 times the weakest
-    input that makes it fire (1.17 ``(1 - beta) threshold``) the switch stays hot: the membrane
-    settles at about 0.4 of threshold and fires no more. And ``mem`` is a saw-tooth, so that
+    Two things are the circuit's own. Beyond that range the switch stays hot: the membrane
+    settles at 0.4 of threshold and fires no more. And ``mem`` is a saw-tooth, so that
     ``spike="rectified"`` sends most while the membrane charges; ``"binary"`` is 1 around every
-    peak, where ``mem`` is above threshold, and 0 for an input too weak or too strong.
+    peak, where ``mem`` is above threshold, and 0 under an input too weak or too strong.
+
+    Inputs of the size that ``snn.Leaky`` is used to, held over many steps, lie beyond that
+    range; a higher ``threshold`` brings them back (5 for scikit-learn's digits over 25 steps).
+    Under a constant input the gradient with respect to it grows with the number of spikes, as
+    the time of a spike follows from all periods before: clip it over long sequences.
 
     Example::
 
         neuron = snnm.Mott()
-        spk, mem = neuron.sequence(torch.full((200, 1), 0.1))  # 20 µs, eight spikes
+        spk, mem = neuron.sequence(torch.full((200, 1), 0.1))  # 20 µs, 7 spikes
 
     Args:
         beta: as in :class:`~snntorch_memristive.MIF`; 0.932 if left out, the published capacitor.
-            Below 0.6 (20 pF) the circuit follows its input without firing.
+            Below 0.56 (17.5 pF) the circuit follows its input without firing.
         dt: length of one time step in s; some 25 of the default make a period.
         substeps, solver: parts of a step, and how they are solved. With the default the membrane
             is within 0.5 % of its range of SPICE over 100 steps, and the period within 0.01 %.
