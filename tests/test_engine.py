@@ -37,7 +37,7 @@ def both_engines(x, dtype=torch.float32, beta=0.8, **settings):
     for engine in ("auto", "eager"):
         torch.manual_seed(1)
         neuron = snnm.MIF(beta, engine=engine, **settings).to(dtype)
-        input_ = x.to(dtype).requires_grad_()
+        input_ = x.detach().to(dtype, copy=True).requires_grad_()
         spk, mem = neuron.sequence(input_)
         assert neuron.engine_used == {"auto": "numba", "eager": "eager"}[engine]
         weights = torch.rand(2, *spk.shape, dtype=dtype)
