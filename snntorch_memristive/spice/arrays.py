@@ -5,7 +5,7 @@ from itertools import chain
 
 from torch import Tensor
 
-from ..crossbar import Wires
+from ..crossbar import Array, Wires
 
 Cell = Callable[[str, str, str, float], str]
 """Line of the cell of a name, between two nodes, of a conductance (S)."""
@@ -36,6 +36,43 @@ def array(
                 lines.append(cell(f"{name}_{i}_{j}", p, n, siemens))
     lines += [f"V{name}_{j} {end} 0 0" for j, end in enumerate(ends)]
     return lines, [f"V{name}_{j}" for j in range(g.shape[1])]
+
+
+def pairs(
+    name: str,
+    drivers: Sequence[str],  # nodes, one per row
+    g: Tensor,  # shape: (2, rows, columns), S
+    array_: Array,
+    cell: Cell = resistor,
+) -> tuple[list[str], list[list[tuple[str, float]]]]:
+    """Lines of an array of pairs, and per column the sources to add up, each with its sign.
+
+    Wires tell tiles apart, each of which has its own sources; without wires there is one tile.
+    """
+    rows, columns = g.shape[1:]
+    wires = array_.wires
+    tall = rows if wires.ideal else array_.rows or rows
+    wide = columns if wires.ideal else array_.columns or columns
+    lines: list[str] = []
+    read: list[list[tuple[str, float]]] = [[] for _ in range(columns)]
+
+    def add(side: str, cells: Tensor, first: int, sign: float, reads: Sequence[int]) -> None:
+        made, sources = array(f"{name}{side}", drivers[first : first + tall], cells, wires, cell)
+        lines.extend(made)
+        # A reference column is read once and counts for all.
+        for k, column in enumerate(reads):
+            read[column].append((sources[min(k, len(sources) - 1)], sign))
+
+    for top in range(0, rows, tall):
+        own, subtracted = g[:, top : top + tall]
+        if array_.mapping == "offset":
+            add(f"r{top}", subtracted[:, :1], top, -1.0, range(columns))
+        for left in range(0, columns, wide):
+            reads = range(left, min(left + wide, columns))
+            add(f"p{top}_{left}", own[:, left : left + wide], top, 1.0, reads)
+            if array_.mapping != "offset":
+                add(f"n{top}_{left}", subtracted[:, left : left + wide], top, -1.0, reads)
+    return lines, read
 
 
 def _word(name: str, drivers: Sequence[str], i: int, j: int, wires: Wires) -> str:

@@ -12,7 +12,7 @@ from ..crossbar import Crossbar
 from ..crossbar.mapping import weight_per_siemens
 from ..devices import Ohmic
 from ..neurons import RMIF, MemristiveNeuron
-from .arrays import Cell, array, resistor
+from .arrays import Cell, pairs, resistor
 from .formula import number, parameter
 from .netlist import Netlist, Probe
 from .pooling import POOLS, pooled
@@ -207,11 +207,14 @@ class _Writer:
         gain /= layer.array.v_read
         signal: list[list[_Current]] = [[] for _ in range(sum(len(c.columns) for c in made))]
         for k, copy in enumerate(made):
+            columns = list(range(len(copy.columns)))
+            if wanted is not None and layer.array.wires.ideal:  # others change nothing here
+                columns = [j for j in columns if copy.columns[j] in wanted]
             drivers = [rows[row] for row in copy.rows] + [on] * has_bias
-            for output, currents in self._array(
-                layer, f"{label}_{k}", drivers, copy, cell, lines, wanted
-            ):
-                signal[output] += [_Current(name, sign * gain) for name, sign in currents]
+            more, read = pairs(f"{label}_{k}", drivers, copy.g[..., columns], layer.array, cell)
+            lines += more
+            for j, sources in zip(columns, read, strict=True):
+                signal[copy.columns[j]] = [_Current(name, sign * gain) for name, sign in sources]
         return signal
 
     def _drivers(
@@ -224,47 +227,6 @@ class _Writer:
                 f"E{label}_{row} r{label}_{row} 0 {nodes[row]} 0 {layer.array.v_read:.10g}"
             )
         return {row: f"r{label}_{row}" for row in used} | {GROUND: "0"}
-
-    def _array(
-        self,
-        layer: Crossbar,
-        name: str,
-        drivers: list[str],
-        copy: Copy,
-        cell: Cell,
-        lines: list[str],
-        wanted: set[int] | None,
-    ) -> Iterator[tuple[int, list[tuple[str, float]]]]:
-        """Per output its sources of current, with signs; tile by tile if wires tell them apart."""
-        wires, (own, subtracted) = layer.array.wires, copy.g
-        columns = list(range(len(copy.columns)))
-        if wanted is not None and wires.ideal:  # other columns change nothing here
-            columns = [j for j in columns if copy.columns[j] in wanted]
-        tall = layer.array.rows if not wires.ideal and layer.array.rows else len(drivers)
-        wide = layer.array.columns if not wires.ideal and layer.array.columns else len(columns)
-        shared = layer.array.mapping == "offset"
-        found: dict[int, list[tuple[str, float]]] = {j: [] for j in columns}
-        for top in range(0, len(drivers), max(tall, 1)):
-            band = slice(top, top + tall)
-
-            def part(side: str, g: Tensor) -> list[str]:
-                made, sources = array(f"{name}{side}{top}", drivers[band], g, wires, cell)  # noqa: B023
-                lines.extend(made)
-                return sources
-
-            reference = part("r", subtracted[band, :1]) * len(columns) if shared else []
-            for left in range(0, len(columns), max(wide, 1)):
-                tile = columns[left : left + wide]
-                plus = part(f"p{left}_", own[band][:, tile])
-                minus = (
-                    reference[: len(tile)]
-                    if shared
-                    else part(f"n{left}_", subtracted[band][:, tile])
-                )
-                for j, positive, negative in zip(tile, plus, minus, strict=True):
-                    found[j] += [(positive, 1.0), (negative, -1.0)]
-        for j, currents in found.items():
-            yield copy.columns[j], currents
 
     def _cell(self, layer: Crossbar, label: str, stage: Stage, lines: list[str]) -> Cell:
         law, v_read = layer.rram.conduction, layer.array.v_read
