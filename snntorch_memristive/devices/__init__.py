@@ -3,6 +3,7 @@
 from .conduction import Conduction, Ohmic, PooleFrenkel, Sinh, Table
 from .device import Device
 from .fit import ConductionFit, fit_conduction
+from .fit_device import DeviceFit, fit_device
 from .linear_ion_drift import HP_TIO2, LinearIonDrift
 from .mott import VO2, MottSwitch
 from .mss import (
@@ -15,8 +16,10 @@ from .mss import (
     thermal_voltage,
 )
 from .presets import CMO_HFOX, HFO2, HFOX, PCM, SIOX, SIOX_LOW
+from .response import Response, simulate
 from .rram import RRAM
 from .stanford import STANFORD_ASU, STANFORD_PKU, StanfordRRAM
+from .sweep import Sweep, read_sweep
 from .umich import UMICH_WOX, UMich
 from .vteam import VTEAM, VTEAM_FAST, VTEAM_MAGIC
 from .windows import Biolek, HardStop, Joglekar, Prodromakis, Window
@@ -51,6 +54,7 @@ __all__ = [
     "Conduction",
     "ConductionFit",
     "Device",
+    "DeviceFit",
     "HardStop",
     "Joglekar",
     "LinearIonDrift",
@@ -58,12 +62,17 @@ __all__ = [
     "Ohmic",
     "PooleFrenkel",
     "Prodromakis",
+    "Response",
     "Sinh",
     "StanfordRRAM",
+    "Sweep",
     "Table",
     "UMich",
     "Window",
     "Yakopcic",
     "fit_conduction",
+    "fit_device",
+    "read_sweep",
+    "simulate",
     "thermal_voltage",
 ]

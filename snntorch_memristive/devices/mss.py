@@ -1,6 +1,7 @@
 """The metastable-switch memristor."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -84,7 +85,8 @@ class MSS(Device):
         check_positive("s", tau=self.tau)
         check_within(0.0, 1.0, phi=self.phi)
         check_finite("A", a_f=self.a_f, a_r=self.a_r)
-        if self.a_f != self.a_r:
+        numbers = isinstance(self.a_f, Real) and isinstance(self.a_r, Real)
+        if numbers and self.a_f != self.a_r:
             raise ValueError(
                 f"Expected `a_f` = `a_r`, or there is a current at 0 V, "
                 f"but got {self.a_f:g} A and {self.a_r:g} A."
