@@ -10,7 +10,16 @@ from .chips import Chips, evaluate_chips
 from .convert import convert
 from .crossbar import RRAMConv2d, RRAMLinear
 from .devices import MSS, RRAM
-from .neurons import MIF, RMIF, MemristiveNeuron, Mott, SilentLayerWarning
+from .neurons import (
+    MIF,
+    RMIF,
+    AlphaMIF,
+    LapicqueMIF,
+    MemristiveNeuron,
+    Mott,
+    SilentLayerWarning,
+    SynapticMIF,
+)
 from .reset import reset
 from .run import run
 
@@ -19,12 +28,15 @@ __all__ = [
     "MSS",
     "RMIF",
     "RRAM",
+    "AlphaMIF",
     "Chips",
+    "LapicqueMIF",
     "MemristiveNeuron",
     "Mott",
     "RRAMConv2d",
     "RRAMLinear",
     "SilentLayerWarning",
+    "SynapticMIF",
     "__version__",
     "calibrate",
     "circuits",

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from .circuits import Circuit, MIFCircuit
 from .crossbar import Array, Crossbar, RRAMConv2d, RRAMLinear
 from .devices import RRAM
-from .neurons import BETA_MARGIN, MIF, RMIF, MemristiveNeuron
+from .neurons import (
+    BETA_MARGIN,
+    MIF,
+    RMIF,
+    AlphaMIF,
+    LapicqueMIF,
+    MemristiveNeuron,
+    SynapticMIF,
+)
 
 
 def convert(
@@ -26,22 +34,30 @@ def convert(
     """The memristive twin of ``net``, which stays as it is.
 
     At any depth, ``snn.Leaky`` becomes :class:`~snntorch_memristive.MIF`, ``snn.RLeaky``
-    :class:`~snntorch_memristive.RMIF`, ``nn.Linear`` :class:`~snntorch_memristive.RRAMLinear`
-    and ``nn.Conv2d`` :class:`~snntorch_memristive.RRAMConv2d`, with their weights, beta,
-    threshold and flags. Subclasses of these are left alone: what they add would be lost. Hooks
+    :class:`~snntorch_memristive.RMIF`, ``snn.Lapicque``
+    :class:`~snntorch_memristive.LapicqueMIF`, ``snn.Synaptic``
+    :class:`~snntorch_memristive.SynapticMIF`, ``snn.Alpha``
+    :class:`~snntorch_memristive.AlphaMIF`, ``nn.Linear``
+    :class:`~snntorch_memristive.RRAMLinear` and ``nn.Conv2d``
+    :class:`~snntorch_memristive.RRAMConv2d`, with their weights, decays, threshold and flags.
+    Subclasses of these are left alone: what they add would be lost. Hooks
     on replaced modules are not carried over.
 
     Args:
         net: any module.
         rram: the device of every crossbar.
         array: tiles, wires and read-out of every crossbar but those inside ``RMIF``.
-        circuit: the circuit of every neuron.
+        circuit: the circuit of every neuron; behind their synapses those of ``SynapticMIF`` and
+            ``AlphaMIF`` want a plain ``MIFCircuit``.
         **neuron_settings: ``dt``, ``substeps``, ``solver``, ``spike`` or ``learn_device`` of
             every neuron.
 
     Returns:
         The twin. Its attribute ``left_digital`` maps the name of every module with parameters
         or buffers that was left digital to its class name.
+
+    Raises:
+        ValueError, TypeError: if a neuron's settings have no memristive twin.
 
     Warns:
         UserWarning: if a snnTorch neuron without a memristive twin was left as it is.
@@ -98,13 +114,22 @@ def _replaced(module: nn.Module, crossbar: dict[str, Any], settings: dict[str, A
         neuron = RMIF(**_flags(module, settings), **_recurrence(module), rram=rram, **settings)
         neuron.adopt_recurrence(module, rram)
         return _adopt(neuron, module)
+    if type(module) is snn.Lapicque:
+        rc = {"R": module.R, "time_step": module.time_step}
+        return _adopt(LapicqueMIF(**_flags(module, settings), **rc, **settings), module)
+    if type(module) in (snn.Synaptic, snn.Alpha):
+        twin = SynapticMIF if type(module) is snn.Synaptic else AlphaMIF
+        decay = {"alpha": _held(module.alpha), "learn_alpha": _is_learned(module, "alpha")}
+        return _adopt(twin(**_flags(module, settings), **decay, **settings), module)
     return module
 
 
 def _flags(neuron: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that ``snn.Leaky`` and ``snn.RLeaky`` share, read back from a neuron."""
+    """The arguments that snnTorch's neurons share, read back from one of them."""
     plain = ("init_hidden", "inhibition", "output", "surrogate_disable")
-    plain += ("state_quant", "reset_mechanism", "reset_delay")
+    plain += ("state_quant", "reset_mechanism")
+    if hasattr(neuron, "reset_delay"):
+        plain += ("reset_delay",)
     if settings.get("spike") == "binary":  # snnTorch's default is a closure: not to be pickled
         plain += ("spike_grad",)
     return {name: getattr(neuron, name) for name in plain} | {
@@ -140,10 +165,10 @@ def _states_with_graph(net: nn.Module) -> Iterator[Tensor]:
                 yield value
 
 
-def _held(beta: Tensor) -> Tensor:
-    """``beta`` inside (0, 1): snnTorch clamps it where it is used."""
-    dtype = torch.promote_types(beta.dtype, torch.float32)  # 1 - BETA_MARGIN is 1 in float16
-    return beta.detach().to(dtype).clamp(BETA_MARGIN, 1 - BETA_MARGIN)
+def _held(decay: Tensor) -> Tensor:
+    """``decay`` inside (0, 1): snnTorch clamps it where it is used."""
+    dtype = torch.promote_types(decay.dtype, torch.float32)  # 1 - BETA_MARGIN is 1 in float16
+    return decay.detach().to(dtype).clamp(BETA_MARGIN, 1 - BETA_MARGIN)
 
 
 def _is_learned(neuron: nn.Module, name: str) -> bool:

@@ -27,7 +27,7 @@ SPATIAL = {
 OF_ANY_SHAPE = (nn.Linear, RRAMLinear, nn.Flatten, nn.Identity, nn.ReLU)
 """Likewise, whatever the shape of a sample."""
 
-Record = Tensor | tuple[Tensor, Tensor]
+Record = Tensor | tuple[Tensor, ...]
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
 
     Returns:
         The record of what ``net`` returns: of spikes, or, if its last neuron has
-        ``output=True``, of spikes and of membranes.
+        ``output=True``, of spikes and of its states.
 
     Raises:
         TypeError: if ``net`` is no ``nn.Sequential``.
@@ -89,8 +89,8 @@ def _layers(net: nn.Module) -> Iterator[nn.Module]:
 
 def _through(layer: nn.Module, record: Tensor) -> Record:
     if isinstance(layer, MemristiveNeuron) and layer.init_hidden and not _has_hooks(layer):
-        spk, mem = layer.sequence(record)
-        return (spk, mem) if layer.output else spk
+        spk, *states = layer.sequence(record)
+        return (spk, *states) if layer.output else spk
     if _treats_samples_alone(layer, record.dim() - 2):
         if record.stride(0) == 0:  # one image, shown all the time
             output = layer(record[0])

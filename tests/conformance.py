@@ -496,6 +496,7 @@ def check_neuron(make_neuron: Callable[..., nn.Module], shape: tuple[int, ...]) 
     _hidden_and_explicit_states_agree(make_neuron, shape)
     _a_reset_neuron_is_a_fresh_one(make_neuron, shape)
     _its_sequence_is_its_loop(make_neuron, shape)
+    _a_state_by_hand_is_taken(make_neuron, shape)
     _it_survives_every_kind_of_copy(make_neuron, shape)
     _its_gradient_is_exact(make_neuron, shape)
     _snntorch_knows_it_and_does_not_keep_it(make_neuron)
@@ -515,14 +516,23 @@ def _looped(neuron: nn.Module, current: Tensor) -> Tensor:
     return torch.stack(record)
 
 
+def _states(neuron: nn.Module) -> tuple[Tensor, ...]:
+    """What a neuron is handed beside its input, as it keeps them."""
+    own = ("spk",) if hasattr(neuron, "recurrent") else neuron._currents
+    return *(getattr(neuron, name) for name in own), neuron.mem
+
+
 def _it_returns_spk_first_and_mem_last(make_neuron, shape) -> None:
     now = driven(shape)[0]
     for flags in ({}, {"init_hidden": True, "output": True}):
         neuron = make_neuron(**flags)
-        spk, mem = neuron(now)
+        spk, *currents, mem = neuron(now)
         assert mem is neuron.mem
-        assert spk.shape == mem.shape == shape
-        assert spk.dtype == mem.dtype == now.dtype
+        for kept, current in zip(_states(neuron), currents, strict=False):
+            assert current is kept
+        for tensor in (spk, *currents, mem):
+            assert tensor.shape == shape
+            assert tensor.dtype == now.dtype
     alone = make_neuron(init_hidden=True)(now)
     assert_close(alone, spk)
 
@@ -530,32 +540,46 @@ def _it_returns_spk_first_and_mem_last(make_neuron, shape) -> None:
 def _it_is_at_rest_until_driven(make_neuron, shape) -> None:
     neuron = make_neuron()
     for _ in range(20):
-        spk, mem = neuron(torch.zeros(shape))
-        assert not spk.any()
+        spk, *currents, mem = neuron(torch.zeros(shape))
+        assert not any(tensor.any() for tensor in (spk, *currents))
         assert mem.abs().max() < 1e-6
 
 
 def _hidden_and_explicit_states_agree(make_neuron, shape) -> None:
     hidden, explicit = make_neuron(init_hidden=True), make_neuron()
-    mem, spk = torch.zeros(shape), torch.zeros(shape)
+    states = [torch.zeros(shape) for _ in _states(explicit)]
     for now in driven(shape):
         hidden(now)
-        state = (spk, mem) if hasattr(explicit, "recurrent") else (mem,)
-        spk, mem = explicit(now, *state)
-        assert_close(mem, hidden.mem, **EXACT)
+        returned = explicit(now, *states)
+        states = returned[-len(states) :]
+        assert_close(states[-1], hidden.mem, **EXACT)
 
 
 def _a_reset_neuron_is_a_fresh_one(make_neuron, shape) -> None:
     neuron, current = make_neuron(init_hidden=True), driven(shape)
     first = _looped(neuron, current)
     neuron.reset_mem()
+    assert not any(state.any() for state in _states(neuron))
     assert_close(_looped(neuron, current), first, **EXACT)
 
 
 def _its_sequence_is_its_loop(make_neuron, shape) -> None:
     current = driven(shape)
-    _, mem = make_neuron().sequence(current)
+    neuron = make_neuron()
+    *_, mem = records = neuron.sequence(current)
     assert_close(mem.detach(), _looped(make_neuron(), current), **EXACT)
+    kept = _states(neuron)[1 - len(records) :]
+    for record, state in zip(records[1:], kept, strict=True):
+        assert_close(record[-1], state, **EXACT)
+
+
+def _a_state_by_hand_is_taken(make_neuron, shape) -> None:
+    rest, neuron = [torch.zeros(shape) for _ in _states(make_neuron())], make_neuron()
+    *_, at_rest = neuron(torch.zeros(shape), *rest)
+    for k in range(len(rest)):
+        by_hand = [torch.ones(shape) if k == j else state for j, state in enumerate(rest)]
+        *_, mem = neuron(torch.zeros(shape), *by_hand)
+        assert (mem - at_rest).abs().max() > 1e-2
 
 
 def _it_survives_every_kind_of_copy(make_neuron, shape) -> None:

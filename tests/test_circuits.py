@@ -7,7 +7,13 @@ import torch
 from conformance import check_circuit
 from torch.testing import assert_close
 
-from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFCircuit
+from snntorch_memristive.circuits import (
+    AlphaMIFCircuit,
+    BiexponentialMIFCircuit,
+    LoadedMIFCircuit,
+    MIFCircuit,
+    SynapticMIFCircuit,
+)
 from snntorch_memristive.devices import KNOWM_IDEAL, KNOWM_LTSPICE, KNOWM_XYCE, MEMPROP
 
 CIRCUITS = {
@@ -16,6 +22,9 @@ CIRCUITS = {
     "MIF of other sources": MIFCircuit(e1=-20e-3, e2=100e-3, c_mem=1e-9),
     "AlphaMIF": AlphaMIFCircuit(),
     "AlphaMIF with a fast filter": AlphaMIFCircuit(tau_alpha=2e-6),
+    "SynapticMIF": SynapticMIFCircuit(),
+    "SynapticMIF that leads": SynapticMIFCircuit(tau_syn=5e-6, lead=0.5e-6),
+    "BiexponentialMIF": BiexponentialMIFCircuit(lead=3e-6),
     "LoadedMIF": LoadedMIFCircuit(),
     "LoadedMIF with a heavy load": LoadedMIFCircuit(r_load=1e3, e_load=30e-3),
 }

@@ -11,7 +11,18 @@ from snntorch import surrogate
 from torch import nn
 from torch.testing import assert_close
 
-from snntorch_memristive import MIF, RMIF, RRAM, RRAMConv2d, RRAMLinear, convert, reset
+from snntorch_memristive import (
+    MIF,
+    RMIF,
+    RRAM,
+    AlphaMIF,
+    LapicqueMIF,
+    RRAMConv2d,
+    RRAMLinear,
+    SynapticMIF,
+    convert,
+    reset,
+)
 from snntorch_memristive.circuits import AlphaMIFCircuit
 from snntorch_memristive.crossbar import RRAMOneToOne
 
@@ -246,6 +257,39 @@ def test_a_surrogate_of_the_digital_neuron_serves_the_binary_spike():
     assert_close(slope, slope_of_u / (1 + 2 * (u.detach() - 1).abs()) ** 2)
 
 
+OTHERS = [
+    (snn.Synaptic(0.9, 0.8, threshold=2.0, reset_delay=False), SynapticMIF),
+    (snn.Synaptic(torch.rand(3), 1.0, learn_alpha=True, learn_beta=True), SynapticMIF),
+    (snn.Synaptic(0.9, 0.8, init_hidden=True, output=True), SynapticMIF),
+    (snn.Alpha(0.9, 0.8, reset_mechanism="none"), AlphaMIF),
+    (snn.Alpha(0.9, torch.tensor([0.1, 0.8, 0.5]), learn_threshold=True), AlphaMIF),
+    (snn.Lapicque(beta=0.9, reset_mechanism="zero"), LapicqueMIF),
+    (snn.Lapicque(R=5.1, C=5e-3, time_step=1e-3, init_hidden=True), LapicqueMIF),
+]
+
+
+@pytest.mark.parametrize(("digital", "kind"), OTHERS)
+def test_every_other_neuron_keeps_its_settings_and_its_tuple(digital, kind):
+    twin = convert(nn.Sequential(digital))[0]
+    assert type(twin) is kind
+    numbers, expected = twin.state_dict(), digital.state_dict()
+    for name, tensor in expected.items():
+        held = tensor.clamp(max=1 - 1e-6) if name in ("alpha", "beta") else tensor
+        assert_close(numbers[name].reshape(tensor.shape), held, check_dtype=False, msg=name)
+        learned = name in dict(digital.named_parameters())
+        assert (name in dict(twin.named_parameters())) == learned, name
+    for flag in FLAGS:
+        assert getattr(twin, flag, None) == getattr(digital, flag, None), flag
+    ours, theirs = (neuron(torch.rand(2, 3)) for neuron in (twin, digital))
+    assert type(ours) is type(theirs)
+    assert len(ours) == len(theirs)
+
+
+def test_a_circuit_that_fits_no_synapse_is_refused():
+    with pytest.raises(TypeError, match="Expected `circuit` to be a MIFCircuit"):
+        convert(snn.Synaptic(0.9, 0.8), circuit=AlphaMIFCircuit())
+
+
 RECURRENCES = {
     "linear": ({"linear_features": 4}, (4,), RRAMLinear),
     "conv": ({"conv2d_channels": 2, "kernel_size": 3}, (2, 5, 6), RRAMConv2d),
@@ -307,8 +351,7 @@ class MyLinear(nn.Linear):
 @pytest.mark.parametrize(
     "neuron",
     [
-        snn.Synaptic(alpha=0.8, beta=0.9, init_hidden=True),
-        snn.Lapicque(beta=0.9, init_hidden=True),
+        snn.RSynaptic(alpha=0.8, beta=0.9, linear_features=3, init_hidden=True),
         MyLeaky(beta=0.9, init_hidden=True),
     ],
     ids=lambda neuron: type(neuron).__name__,

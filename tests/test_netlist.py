@@ -1,6 +1,8 @@
 """Exported circuits in ngspice against the package that they are printed from."""
 
+import re
 import shutil
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -9,12 +11,14 @@ from torch import nn
 
 import snntorch_memristive as snnm
 from snntorch_memristive import devices, spice
-from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit
+from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFCircuit
+from snntorch_memristive.coupling import couple, matched_window
 from snntorch_memristive.crossbar import Array, Wires, effective
 from snntorch_memristive.demo.export import run
 from snntorch_memristive.devices import RRAM, Device, PooleFrenkel, Sinh, Table
 from snntorch_memristive.functional import integrate
-from snntorch_memristive.spice import arrays, ngspice
+from snntorch_memristive.relaxation import Relaxation
+from snntorch_memristive.spice import LayerComparison, Simulated, arrays, ngspice
 from snntorch_memristive.spice.sampled import sampled
 from snntorch_memristive.spice.watch import watch
 
@@ -109,7 +113,20 @@ def test_the_hysteresis_of_a_device_is_that_of_its_rate(name, installed):
     torch.testing.assert_close(i, expected, rtol=0, atol=2e-3 * float(expected.abs().max()))
 
 
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_swept_device_starts_as_it_was_put_and_without_current_at_0_volts(name, installed):
+    device = DEVICES[name]
+    v = 0.5 * torch.sin(torch.linspace(0, 12.56, 81, dtype=torch.float64))
+    i, x = spice.device_iv(device, v, 1e-6, x0=0.3)
+    assert i[0] == 0
+    assert x[0] == 0.3
+    assert ((x > -0.01) & (x < 1.01)).all()
+    assert i.isfinite().all()
+
+
 def test_a_sweep_that_cannot_be_is_refused():
+    with pytest.raises(ValueError, match=r"`x0` in \[0, 1\]"):
+        spice.device_iv(devices.MEMPROP, torch.zeros(3), 1e-6, x0=2.0)
     with pytest.raises(ValueError, match="Expected finite voltages"):
         spice.device_iv(devices.MEMPROP, torch.tensor([0.0, float("nan")]), 1e-6)
     with pytest.raises(ValueError, match="`dt` > 0"):
@@ -132,6 +149,29 @@ def test_a_curve_without_a_formula_is_sampled_as_finely_as_is_said():
 
 IMPERFECT = RRAM(levels=16, spread=0.1, stuck_on=0.02, stuck_off=0.1, programming_error=0.02)
 WIRED = Array(rows=4, columns=2, wires=Wires(2.0, 3.0, 10.0, 20.0))
+
+
+def _learned():
+    """Sources, resistances and rests that differ from neuron to neuron and from what was built."""
+    names = {"e2": (4,), "r_off": (4,), "tau": ()}
+    net = two_layers(mif(learn_device={"e2": (5,)}), mif(learn_device=names))
+    for neuron in (net[1], net[3]):
+        for name, value in neuron.named_parameters():
+            value.data.copy_(torch.rand(value.shape) if "e2" in name else 0.1)
+    net[2].weight.data.mul_(0.2)
+    net[2].bias.data.mul_(0.2)
+    return net
+
+
+def _coupled():
+    """Both layers tied to their columns; the second is pulled from where it starts to ground."""
+    net = two_layers()
+    for k, v_zero in ((0, None), (2, 0.0)):
+        net[k].rram = matched_window(net[k], net[k + 1])
+        net[k + 1] = couple(net[k], net[k + 1], v_zero)
+    return net
+
+
 NETWORKS = {
     "ideal": lambda: two_layers(),
     "imperfect cells": lambda: two_layers(rram=IMPERFECT),
@@ -151,6 +191,8 @@ NETWORKS = {
         mif(learn_device={"tau": (5,), "v_on": ()}),
         mif(torch.linspace(0.5, 0.9, 4), threshold=torch.linspace(0.6, 1.2, 4)),
     ),
+    "learned values": lambda: _learned(),
+    "coupled to its columns": lambda: _coupled(),
     "graded": lambda: two_layers(mif(graded_spikes_factor=2.0)),
     "recurrent": lambda: two_layers(
         rmif(linear_features=5), rmif(all_to_all=False, V=torch.linspace(-1, 1, 4))
@@ -305,6 +347,103 @@ def test_the_network_is_as_it_was():
     for name, value in net.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
     assert not any(module._forward_hooks for module in net.modules())
+    before = torch.get_rng_state()
+    spice.netlist(two_layers(rram=RRAM(read_noise=0.1)), noisy_input())
+    broken = noisy_input()
+    broken[5] = float("nan")
+    net(noisy_input()[0])
+    with pytest.raises(ValueError, match="NaN"):
+        spice.netlist(net, broken)
+    assert float(net[1].mem.abs().sum()) == 0, "at rest, whatever happened"
+    assert not any(module._forward_hooks for module in net.modules())
+    torch.set_rng_state(before)
+
+
+def test_a_run_draws_no_random_numbers_from_the_users():
+    net = two_layers(rram=RRAM(read_noise=0.1))
+    net(noisy_input()[0])  # writes the cells
+    before = torch.get_rng_state()
+    spice.netlist(net, noisy_input())
+    torch.testing.assert_close(torch.get_rng_state(), before)
+
+
+def test_held_memristors_with_values_of_their_own(installed):
+    neuron = mif(reset_mechanism="none", learn_device={"r_off": (5,), "e2": (5,)})
+    for value in neuron.parameters():
+        value.data.copy_(torch.rand(5))
+    assert_agrees(spice.compare(two_layers(neuron), noisy_input()))
+
+
+def test_a_subclass_with_a_law_of_its_own_is_printed_from_it(installed):
+    @dataclass(frozen=True)
+    class Leaking(MIFCircuit):
+        def membrane(self, state, i_in):
+            v = super().membrane(state, i_in)["v"]
+            return {"v": Relaxation(v.drive, v.decay + 2e5)}
+
+    assert_agrees(spice.compare(two_layers(mif(circuit=Leaking())), noisy_input()))
+
+
+def test_cells_of_a_recurrence_follow_their_law_as_far_as_they_are_driven(installed):
+    law = Table((0.05, 0.1, 0.2, 0.4), (0.05, 0.2, 0.21, 0.9))
+    neuron = rmif(linear_features=3, spike="voltage", rram=RRAM(conduction=law))
+    neuron.recurrent.weight.data.copy_(0.3 * torch.eye(3))
+    neuron.recurrent.bias.data.zero_()
+    assert_agrees(spice.compare(nn.Sequential(neuron), torch.full((12, 1, 3), 0.5)))
+
+
+CONVOLUTIONS = {
+    "stride and dilation": lambda: snnm.RRAMConv2d(2, 3, 2, stride=2, dilation=2, padding=1),
+    "dilated pool": lambda: nn.MaxPool2d(2, stride=1, dilation=2),
+    "padded mean": lambda: nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False),
+}
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_settings_of_convolutions_and_pools(name, installed):
+    torch.manual_seed(0)
+    net = nn.Sequential(CONVOLUTIONS[name](), mif())
+    input_ = torch.rand(6, 1, 2, 5, 5, generator=torch.Generator().manual_seed(2)) * 2
+    assert_agrees(spice.compare(net, input_))
+
+
+def test_labels_of_layers_do_not_collide():
+    names = {str(k): snnm.MIF(0.9, init_hidden=True) for k in range(12)}
+    net = nn.Sequential()
+    for k, neuron in enumerate(names.values()):
+        net.add_module({1: "1a", 11: "a"}.get(k, f"n{k}"), neuron)
+    text = spice.netlist(net, noisy_input(3)).text
+    outside = re.sub(r"(?m)^\.subckt.*?^\.ends$", "", text, flags=re.DOTALL)
+    elements = re.findall(r"(?m)^[A-Z]\w+", outside)
+    assert len(elements) == len(set(elements))
+
+
+# Comparing
+
+
+def test_classes_are_numbers_of_output_neurons(installed):
+    whole = spice.compare(two_layers(), noisy_input())
+    volts = whole.layers[-1].v.sum(0)
+    assert whole.classes("v")[0] == int(volts.argmax())
+    part = spice.compare(two_layers(), noisy_input(), neurons={"3": [3, 1]})
+    assert part.layers[0].numbers == (1, 3)
+    assert part.classes("v")[0] == (1 if volts[1] > volts[3] else 3)
+    hidden = spice.compare(two_layers(), noisy_input(), neurons={"1": torch.tensor([2])})
+    with pytest.raises(ValueError, match="output layer '3'"):
+        hidden.classes()
+    assert "class" not in str(hidden)
+
+
+def test_differences_are_seen():
+    v = torch.zeros(4, 2, dtype=torch.float64)
+    v[1, 0] = 1.0
+    other = Simulated(v * 0.9, (v > 2).double(), torch.arange(4), torch.arange(4), v)
+    layer = LayerComparison("fc", (0, 1), v, v, other)
+    assert layer.v_range == 1.0
+    assert layer.v_max == pytest.approx(0.1)
+    assert layer.v_rms == pytest.approx(0.1 / 8**0.5)
+    assert layer.spk_max == 1.0
+    assert layer.agreement == 7 / 8
 
 
 # Wires
@@ -343,12 +482,15 @@ def test_what_has_no_circuit_is_refused_in_one_sentence():
     assert "last layer" in refused(nn.Sequential(linear, mif(), snnm.RRAMLinear(5, 4)))
     assert "inhibition" in refused(nn.Sequential(linear, mif(inhibition=True)))
     assert "one `dt`" in refused(two_layers(mif(dt=1e-7)))
-    assert "at least one neuron" in refused(nn.Sequential(snnm.RRAMLinear(6, 0), mif()))
+    assert "inputs and outputs" in refused(nn.Sequential(snnm.RRAMLinear(6, 0), mif()))
     assert "a batch of 1" in refused(two_layers(), torch.rand(3, 2, 6))
-    assert "dropout" in refused(
+    assert "Dropout" in refused(
         nn.Sequential(linear, mif(), nn.Dropout(), snnm.RRAMLinear(5, 2), mif())
     )
     array = Array(wires=Wires(1.0, 1.0))
+    assert "state_quant" in refused(nn.Sequential(linear, mif(state_quant=lambda x: x)))
+    assert "BatchNorm1d" in refused(nn.Sequential(linear, nn.BatchNorm1d(5), mif()))
+    assert "time, 1" in refused(two_layers(), noisy_input()[:0])
     assert "ohmic" in refused(two_layers(rram=RRAM(conduction=Sinh(0.2)), array=array))
     pool = nn.Sequential(nn.Unflatten(1, (1, 2, 3)), nn.MaxPool2d(2, ceil_mode=True), mif())
     assert "Unflatten" in refused(pool)
@@ -371,10 +513,25 @@ def test_something_between_layers_is_seen():
 
     class Twice(Loop):
         def forward(self, image):
-            self.lif1(self.fc1(image), self.lif1.reset_mem())
+            self.fc1(image)
             return super().forward(image)
 
+    class StartsElsewhere(Loop):
+        def forward(self, image):
+            return self.lif1(self.fc1(image), torch.full((1, 5), 0.8))
+
+    class IsReset(Loop):
+        def forward(self, image):
+            _, mem = self.lif1(self.fc1(image), self.lif1.reset_mem())
+            self.lif1(input_=self.fc1(image), mem=mem)
+            return self.lif1(self.fc1(image), self.lif1.reset_mem())
+
     torch.manual_seed(0)
+    assert "membrane that it returned" in refused(StartsElsewhere(), noisy_input(1)[0])
+    assert "membrane that it returned" in refused(IsReset(), noisy_input(1)[0])
+    hooked = two_layers()
+    hooked[1].register_forward_hook(lambda module, inputs, output: output)
+    assert "'1' has one" in refused(hooked)
     assert "something happens in between" in refused(Doubled(), noisy_input(1, scale=9.0)[0])
     assert "once in every time step" in refused(Twice(), noisy_input(1)[0])
 

@@ -18,6 +18,15 @@ KINDS = {
     "MIF with a load": (snnm.MIF, {"circuit": LoadedMIFCircuit(r_load=50e3)}, (2, 5)),
     "MIF, exponential": (snnm.MIF, {"solver": "exponential", "substeps": 1}, (2, 5)),
     "MIF, memristors held": (snnm.MIF, {"reset_mechanism": "none"}, (2, 5)),
+    "LapicqueMIF": (snnm.LapicqueMIF, {"beta": 0.9}, (2, 5)),
+    "LapicqueMIF of R and C": (snnm.LapicqueMIF, {"R": 2.0, "C": 3.0}, (3,)),
+    "SynapticMIF": (snnm.SynapticMIF, {"alpha": 0.8, "beta": 0.9}, (2, 5)),
+    "SynapticMIF, memristors held": (
+        snnm.SynapticMIF,
+        {"alpha": 0.5, "beta": 0.5, "threshold": 2.0, "reset_mechanism": "none"},
+        (3,),
+    ),
+    "AlphaMIF": (snnm.AlphaMIF, {"alpha": 0.9, "beta": 0.8}, (2, 5)),
     "RMIF, dense": (snnm.RMIF, {"linear_features": 5}, (2, 5)),
     "RMIF, convolution": (snnm.RMIF, {"conv2d_channels": 2, "kernel_size": 3}, (1, 2, 4, 4)),
     "RMIF, one to one": (snnm.RMIF, {"all_to_all": False, "V": 0.5}, (2, 5)),
@@ -42,7 +51,16 @@ RANKS = [(), (5,), (2, 5), (2, 3, 5), (2, 3, 5, 4)]
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(snnm.MIF, snn.Leaky), (snnm.RMIF, snn.RLeaky)])
+TWINS = [
+    (snnm.MIF, snn.Leaky),
+    (snnm.RMIF, snn.RLeaky),
+    (snnm.LapicqueMIF, snn.Lapicque),
+    (snnm.SynapticMIF, snn.Synaptic),
+    (snnm.AlphaMIF, snn.Alpha),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), TWINS)
 def test_arguments_are_those_of_snntorch_in_the_same_order(ours, theirs):
     mine = inspect.signature(ours).parameters
     host = inspect.signature(theirs).parameters

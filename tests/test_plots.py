@@ -43,7 +43,10 @@ DRAWN = {
     "learning_curves": [{"memristive": [0.5, 0.9], "digital": [0.6, 0.8]}],
     "retention": [{1.0: chips(0.8, 0.9), 1e6: chips(0.5, 0.9)}],
     "fault_tolerance": [{0.0: chips(0.8, 0.9), 0.1: chips(0.5, 0.9)}],
-    "compared": [LayerComparison("fc", V, V, Simulated(V, V, TIMES, WAVE_TIMES, WAVE)), (0, 2)],
+    "compared": [
+        LayerComparison("fc", (0, 1, 2), V, V, Simulated(V, V, TIMES, WAVE_TIMES, WAVE)),
+        (0, 2),
+    ],
     "hysteresis": [WAVE, WAVE**3 * 1e-3],
     "phase_portrait": [MIFCircuit(), 20e-6, (0.0, 0.3), (0.0, 0.2)],
     "frequency_current": [torch.linspace(0, 1e-3, 5), torch.linspace(0, 5e5, 5)],

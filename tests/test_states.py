@@ -370,6 +370,13 @@ def test_a_bad_step_in_a_sequence_moves_no_state():
     assert neuron.mem is kept
 
 
+def test_a_sequence_under_vmap_is_the_sequence():
+    neuron, current = snnm.MIF(0.9), drive(0)
+    expected = neuron.sequence(current)[1]
+    mapped = torch.func.vmap(lambda x: neuron.sequence(x)[1], in_dims=1, out_dims=1)(current)
+    assert torch.allclose(mapped, expected, atol=1e-5)
+
+
 def test_vmap_leaves_nothing_behind():
     neuron = snnm.MIF(0.9)
     torch.func.vmap(lambda x: neuron(x, torch.zeros(4))[0])(drive(0)[0])

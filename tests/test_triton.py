@@ -8,15 +8,17 @@ import pytest
 import torch
 
 import snntorch_memristive as snnm
-from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit
+from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit, SynapticMIFCircuit
 from snntorch_memristive.functional import Dynamics
 
 pytest.importorskip("triton", reason="no triton here: pip install triton")
 
+RECORDED = {"recorded": ("i_syn",), "tuned": ("tau_syn", "lead")}
 CASES = {
     "exponential": Dynamics(MIFCircuit(), 1e-6, 4, "exponential", "rectified"),
     "magnus": Dynamics(MIFCircuit(), 1e-6, 2, "magnus", "voltage", learned_factors=("tau",)),
     "alpha": Dynamics(AlphaMIFCircuit(), 1e-6, 1, "symmetric", "binary", False, ("v_on",)),
+    "synaptic": Dynamics(SynapticMIFCircuit(), 1e-6, 2, "magnus", "rectified", **RECORDED),
     "held": Dynamics(MIFCircuit(), 1e-6, 1, "magnus", "rectified", hold_memristors=True),
 }
 
@@ -37,6 +39,7 @@ x = torch.randn(steps, neurons, generator=random) * 3
 before = [torch.rand(neurons, generator=random) / 10]
 before += [torch.full((neurons,), float(dynamics.rest[n])) for n in dynamics.memristors]
 values = {"amperes": 5e-6, "volts": 0.09, "c_mem": 1e-10, "height": 1.0, "tau": 1.1, "v_on": 0.01}
+values |= {"i_syn": 5e-6, "tau_syn": 5e-6, "lead": 4e-7}
 shape = {name: (neurons,) if name in learned else () for name in values}
 given = [torch.full(shape[n], values[n]) for n in dynamics.coefficients]
 ours, theirs = (k.forward(x, before, given, True) for k in (cuda, cpu))

@@ -2,16 +2,20 @@
 
 from .branch import Branch, Resistor
 from .circuit import Circuit
+from .filtered import BiexponentialMIFCircuit, FilteredMIFCircuit, SynapticMIFCircuit
 from .loaded import LoadedMIFCircuit
 from .mif import AlphaMIFCircuit, MIFCircuit
 from .mott import MottCircuit
 
 __all__ = [
     "AlphaMIFCircuit",
+    "BiexponentialMIFCircuit",
     "Branch",
     "Circuit",
+    "FilteredMIFCircuit",
     "LoadedMIFCircuit",
     "MIFCircuit",
     "MottCircuit",
     "Resistor",
+    "SynapticMIFCircuit",
 ]

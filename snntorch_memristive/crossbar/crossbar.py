@@ -338,7 +338,7 @@ class Crossbar(Chip):
         if self.array.bandwidth:
             total = total + self.array.shot_variance(summed(input_.abs(), "g"))
             # Heat makes noise in a cell whatever its input, that of a padded position too.
-            heat = sum(g[half].flatten(1).sum(1) for g in of_cells["g"].values())
+            heat = sum(g[half].reshape(g.shape[1], -1).sum(1) for g in of_cells["g"].values())
             heat = heat.unflatten(0, (-1, *[1] * (-1 - self._output_dim))).to(input_)
             total = total + self.array.thermal_variance(heat)
         return total

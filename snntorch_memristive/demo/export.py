@@ -19,7 +19,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         net, image = _trained(args)
         circuit = spice.netlist(net, image, coupling=args.coupling, per_layer=True)
-        print(f"Written: {circuit.save(args.out)}. Run it with `ngspice network.cir` there.")
+        print(f"Written: {circuit.save(args.out)}. `ngspice -b -r out.raw network.cir` runs it.")
         if args.compare:
             _compare(net, image, args)
     except (ImportError, OSError, ValueError, spice.NgspiceError) as error:
@@ -33,15 +33,21 @@ def _trained(args: argparse.Namespace) -> tuple[Net, torch.Tensor]:
     settings, networks = read(args.checkpoint)
     if "memristive" not in networks:
         raise ValueError(f"Expected a trained memristive network, but {args.checkpoint} has none.")
-    images = load(settings["data"], args.data_root)
+    images = load(settings.get("data"), args.data_root)
     if not 0 <= args.sample < len(images.test_images):
         raise ValueError(
             f"Expected a --sample from 0 to {len(images.test_images) - 1}, but got {args.sample}."
         )
     classes = int(images.train_labels.max()) + 1
-    sizes = (images.train_images[0].numel(), *settings["hidden"], classes)
-    net = memristive(sizes, settings["num_steps"], settings["dropout"], settings["levels"])
-    net.load_state_dict(networks["memristive"]["net"])
+    hidden = settings.get("hidden", ())
+    sizes = (images.train_images[0].numel(), *hidden, classes)
+    try:
+        net = memristive(sizes, settings["num_steps"], settings["dropout"], settings["levels"])
+        net.load_state_dict(networks["memristive"]["net"])
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(
+            f"Expected a network of the demonstration in {args.checkpoint}, but {error}."
+        ) from error
     return net.eval(), images.test_images[args.sample][None]
 
 
@@ -51,7 +57,7 @@ def _compare(net: Net, image: torch.Tensor, args: argparse.Namespace) -> None:
     found = spice.compare(net, image, coupling=args.coupling)
     print(found)
     last = found.layers[-1]
-    ax = compared(last, range(last.v[0].numel()))
+    ax = compared(last)
     path = args.out / "comparison.png"
     ax.figure.savefig(path, dpi=150)
     print(f"Written: {path}.")

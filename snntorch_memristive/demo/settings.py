@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m snntorch_memristive",
         usage="%(prog)s [options]",
+        epilog="`%(prog)s spice --help`: the trained network as a circuit for ngspice.",
         description="Train a fully memristive spiking classifier (RRAMLinear + MIF) with "
         "snnTorch's training loop, and beside it a digital one (nn.Linear + snn.Leaky).",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

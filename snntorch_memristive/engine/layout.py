@@ -21,6 +21,11 @@ def row_of_coefficient(name: str) -> str:
     return f"c_{name}"
 
 
+def row_of_record(name: str) -> str:
+    """What the record of a circuit's state is called in a kernel."""
+    return f"record_{name}"
+
+
 @dataclass(frozen=True)
 class Layout:
     """What a kernel is given, in order, and how it is cut."""
@@ -34,6 +39,8 @@ class Layout:
     """Coefficients that get derivatives."""
     spikes: bool
     """Does the kernel send spikes, or only the membrane?"""
+    recorded: tuple[str, ...]
+    """Rows of the states' records."""
     chunk: int
     """Time steps between two stored states."""
     substeps: int
@@ -46,7 +53,7 @@ class Layout:
     @property
     def outputs(self) -> tuple[str, ...]:
         """What is recorded at every time step."""
-        return ("mem", "spk") if self.spikes else ("mem",)
+        return ("mem", *(("spk",) if self.spikes else ()), *self.recorded)
 
     @property
     def forward(self) -> list[str]:
@@ -115,6 +122,7 @@ def layout(
         per_neuron=frozenset(map(row_of_coefficient, per_neuron)),
         learned=tuple(map(row_of_coefficient, learned)),
         spikes=dynamics.spike != "binary",
+        recorded=tuple(map(row_of_record, dynamics.recorded)),
         chunk=1 if device == "cuda" else max(1, TRACED // dynamics.substeps),
         substeps=dynamics.substeps,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..functional import Dynamics
 from .expression import Symbol, add, gradients, ordered
-from .layout import row_of_coefficient, row_of_state
+from .layout import row_of_coefficient, row_of_record, row_of_state
 from .lines import write
 from .pieces import cut
 from .rewrite import powers_of_two, rewritten, shared_logistic, slow_relaxation
@@ -74,12 +74,17 @@ def trace(dynamics: Dynamics, learned: tuple[str, ...], is_double: bool) -> Prog
     left = {"mem": dynamics.leave(state["v"], coefficients)}
     if dynamics.spike != "binary":
         left["spk"] = dynamics.send(left["mem"], coefficients)
+    recorded = dynamics.record(state, coefficients)
+    left |= {row_of_record(name): value for name, value in recorded.items()}
 
     by_entry = {"mem": rows["mem"], "input_": rows["input_"]}
     entered_back = _derivatives(entered, by_entry, wanted)
     by_state = {row_of[name]: symbol for name, symbol in state.items()}
     moved_back = _derivatives(moved, by_state, wanted | {"i_in": rows["i_in"]})
-    left_back = _derivatives(left, {"v": state["v"]}, wanted, mem=rows["g_mem_given"])
+    # A state that is recorded goes on, too: what arrives from its record is added.
+    kept_on = {row_of[name]: state[name] for name in recorded}
+    by_membrane = {"v": state["v"]}
+    left_back = _derivatives(left, by_membrane, wanted | kept_on, mem=rows["g_mem_given"])
 
     both = rewritten(moved | moved_back, *after)
     moved = {name: both[name] for name in moved}

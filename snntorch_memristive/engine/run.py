@@ -19,8 +19,8 @@ def run(
     memristors: State,  # shapes: (*neurons)
     coefficients: Mapping[str, Tensor],  # shapes: broadcastable to (*neurons)
     key: str,
-) -> tuple[Tensor, Tensor | None, State]:
-    """``mem``, ``spk`` (None for the binary output) and the memristor states after.
+) -> tuple[Tensor, Tensor | None, State, State]:
+    """``mem``, ``spk`` (None for the binary output), what is recorded, and the states after.
 
     Equal to ``dynamics`` step by step, to the rounding of the dtype (float32 or float64).
     For what :func:`choose_engine` does not call "eager"; ``key`` is that of ``dynamics``.
@@ -43,9 +43,11 @@ def run(
         made = kernel(dynamics, per_neuron, learned, input_.dtype, input_.device.type)
         tensors = [tensor.contiguous() for tensor in (input_, *before)]
         record = _Run.apply(made, *tensors, *values)
-    mem, *spk = record[: -len(memristors)]
-    after = dict(zip(memristors, record[-len(memristors) :], strict=True))
-    return mem, spk[0] if spk else None, after
+    record = iter(record)
+    mem = next(record)
+    spk = None if dynamics.spike == "binary" else next(record)
+    recorded = {name: next(record) for name in dynamics.recorded}
+    return mem, spk, recorded, dict(zip(memristors, record, strict=True))
 
 
 class _Run(torch.autograd.Function):
@@ -91,7 +93,7 @@ def _eager_backward(
     for current in [input_] if one_step else input_:
         mem, states = dynamics.advance(current, mem, states, named)
         spk = () if dynamics.spike == "binary" else (dynamics.send(mem, named),)
-        record.append((mem, *spk))
+        record.append((mem, *spk, *dynamics.record(states, named).values()))
     stacked = [torch.stack(r) for r in zip(*record, strict=True)]
     outputs = [*([r[0] for r in stacked] if one_step else stacked), *states.values()]
     pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if g is not None]

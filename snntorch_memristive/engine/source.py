@@ -129,8 +129,8 @@ def _forward(plan: Layout, space: Workspace) -> str:
     text.put(3, f"for s in range({plan.substeps}):")
     text.call(4, "substep")
     text.put(3, f"mem = {text.view('mem', 't * n + b')}")
-    spk = {"spk": text.view("spk", "t * n + b")} if plan.spikes else {}
-    text.call(3, "leave", **spk)
+    others = {name: text.view(name, "t * n + b") for name in plan.outputs[1:]}
+    text.call(3, "leave", **others)
     for name in plan.memristors:
         text.put(2, f"copy({space.row(name)}, {text.view(f'{name}_after', 'b')}, m)")
     return text.finish()
@@ -184,16 +184,15 @@ def _forward_again(text: _Text, plan: Layout, space: Workspace) -> None:
         before = space.row_of_substep(name, "before")
         text.put(5, f"copy({before}, {space.row_of_substep(name)}, m)")
     text.put(5, f"of += {space.step}")
-    spk = {"spk": space.row("i_in")} if plan.spikes else {}  # nobody reads it
-    text.call(5, "leave", mem=mem, **spk)
+    others = dict.fromkeys(plan.outputs[1:], space.row("i_in"))  # nobody reads them
+    text.call(5, "leave", mem=mem, **others)
 
 
 def _back_again(text: _Text, plan: Layout, space: Workspace) -> None:
     """The adjoint of the steps of a chunk, from the last to the first."""
     text.put(3, "for t in range(last - 1, first - 1, -1):")
     given = {"g_mem_given": _given(text, "g_mem", "t * n + b")}
-    if plan.spikes:
-        given["g_spk"] = _given(text, "g_spk", "t * n + b")
+    given |= {f"g_{n}": _given(text, f"g_{n}", "t * n + b") for n in plan.outputs[1:]}
     text.call(4, "leave_back", **given)
     text.put(4, f"clear({space.row('g_i_in')}, m)")
     text.put(4, f"for s in range({plan.substeps}):")

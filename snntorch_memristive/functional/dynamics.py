@@ -28,6 +28,7 @@ class Dynamics:
     - ``volts``: voltage of a unit of membrane (V).
     - ``c_mem``: the membrane capacitor (F).
     - ``height``: that of a full spike, snnTorch's ``graded_spikes_factor``.
+    - one per name in ``recorded``, a unit of that state, and in ``tuned``, that field itself.
     - one per name in ``learned_voltages``, a shift (V), and in ``learned_factors``, a factor.
 
     The methods are pure and take tensors of any shape, or the symbols that kernels are made of.
@@ -42,6 +43,10 @@ class Dynamics:
     hold_memristors: bool = False
     learned_voltages: tuple[str, ...] = ()
     learned_factors: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
+    """States that are returned at every step beside the membrane, such as filters' currents."""
+    tuned: tuple[str, ...] = ()
+    """Fields of the circuit, besides ``c_mem``, whose value is a coefficient."""
     rest: dict[str, Value] = field(init=False, repr=False, compare=False)
     """The circuit's state at rest."""
     dv: Value = field(init=False, repr=False, compare=False)
@@ -70,6 +75,8 @@ class Dynamics:
             "volts",
             "c_mem",
             "height",
+            *self.recorded,
+            *self.tuned,
             *self.learned_voltages,
             *self.learned_factors,
         )
@@ -118,6 +125,10 @@ class Dynamics:
         """``mem`` of the membrane voltage ``v`` (V)."""
         return (v - self.rest["v"]) / coefficients["volts"]
 
+    def record(self, state: State, coefficients: Mapping[str, Value]) -> State:
+        """The states that are ``recorded``, in the units that ``coefficients`` give them."""
+        return {name: state[name] / coefficients[name] for name in self.recorded}
+
     def send(self, mem: Tensor, coefficients: Mapping[str, Value]) -> Tensor:
         """The spike that ``mem`` sends; not for the binary output, which has a surrogate."""
         return SPIKES[self.spike](self.relative(mem, coefficients)) * coefficients["height"]
@@ -133,7 +144,8 @@ class Dynamics:
             part = getattr(self.circuit, name)
             if is_dataclass(part) and (values := self._changes(part, coefficients)):
                 changes[name] = replace(part, **values)
-        return replace(self.circuit, **changes, c_mem=coefficients["c_mem"])
+        changes |= {name: coefficients[name] for name in ("c_mem", *self.tuned)}
+        return replace(self.circuit, **changes)
 
     def _changes(self, part: Any, coefficients: Mapping[str, Value]) -> dict[str, Value]:
         own = part.__dataclass_fields__

@@ -1,8 +1,21 @@
 """snnTorch neurons whose membrane is a memristive circuit."""
 
+from .alpha import AlphaMIF
+from .lapicque import LapicqueMIF
 from .mif import MIF
 from .mott import Mott
 from .neuron import BETA_MARGIN, MemristiveNeuron, SilentLayerWarning
 from .rmif import RMIF
+from .synaptic import SynapticMIF
 
-__all__ = ["BETA_MARGIN", "MIF", "RMIF", "MemristiveNeuron", "Mott", "SilentLayerWarning"]
+__all__ = [
+    "BETA_MARGIN",
+    "MIF",
+    "RMIF",
+    "AlphaMIF",
+    "LapicqueMIF",
+    "MemristiveNeuron",
+    "Mott",
+    "SilentLayerWarning",
+    "SynapticMIF",
+]

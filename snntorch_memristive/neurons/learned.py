@@ -17,13 +17,17 @@ VOLTAGE_SCALE = 25e-3
 
 
 def add_learned(
-    module: nn.Module, circuit: Circuit, names: Iterable[str] | Mapping[str, tuple[int, ...]]
+    module: nn.Module,
+    circuit: Circuit,
+    names: Iterable[str] | Mapping[str, tuple[int, ...]],
+    but: Iterable[str] = (),
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give ``module`` a parameter for every name: a scalar, or of the shape given beside it.
 
     The parameter is a dimensionless coordinate ``p`` that starts at 0, so that one learning
     rate suits all: a voltage is its nominal value plus ``p`` times 25 mV, a resistance or time
     its nominal value times ``exp(p)``. A name that two devices share is one parameter of both.
+    Those in ``but`` the module sets itself.
 
     Returns the names of the voltages, and the others.
 
@@ -37,7 +41,8 @@ def add_learned(
     units = _units(circuit)
     for field in fields(circuit):
         units |= _units(getattr(circuit, field.name))
-    known = sorted(name for name, unit in units.items() if unit in ("s", "V", "Ω"))
+    trainable = (name for name, unit in units.items() if unit in ("s", "V", "Ω"))
+    known = sorted(name for name in trainable if name not in but)
     for name, shape in shapes.items():
         if name not in known:
             raise ValueError(

@@ -7,7 +7,6 @@ import snntorch as snn
 from torch import Tensor
 
 from ..circuits import Circuit, MIFCircuit
-from .carry import attach, carried
 from .listing import list_weakly
 from .neuron import MemristiveNeuron, beta_or_default, check_settings
 
@@ -153,16 +152,4 @@ class MIF(MemristiveNeuron, snn.Leaky):
     def forward(self, input_: Tensor, mem: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """One time step; see the class for shapes and errors."""
         self._check_hidden(mem is not None)
-        return self._returned(*self._forward_step(input_, mem))
-
-    def _forward_step(self, input_: Tensor, mem: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        self._check_input(input_)
-        previous = self._previous(mem, input_)
-        engine = self._choose_engine(input_, previous)
-        if engine == "eager":  # a kernel looks by itself
-            self._check_finite("input_", input_)
-        spk, mem, states = self._advance(input_, previous, engine)
-        attach(mem, states)
-        self._keep(mem=mem)
-        self._listen(spk, fresh=carried(previous) is None)
-        return spk, mem
+        return self._returned(*self._forward_step(input_, mem=mem))

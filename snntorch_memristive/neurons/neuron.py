@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from snntorch import SpikingNeuron, surrogate
@@ -54,6 +54,15 @@ class MemristiveNeuron(SpikingNeuron):
 
     _is_recurrent = False
 
+    _currents: ClassVar[Mapping[str, str]] = {}
+    """What stands between ``spk`` and ``mem`` in the tuple, and the circuit's states they are."""
+
+    _tuned: ClassVar[tuple[str, ...]] = ()
+    """Fields of the circuit, besides ``c_mem``, that the neuron sets by its coefficients."""
+
+    _per_neuron: ClassVar[tuple[str, ...]] = ("beta", "threshold", "graded_spikes_factor")
+    """Numbers, or tensors with one per neuron."""
+
     gain: Tensor
     """Gain of the input driver, a buffer; 1 until ``calibrate`` sets it."""
 
@@ -75,14 +84,18 @@ class MemristiveNeuron(SpikingNeuron):
                 "`learn_device` with a shape gives every neuron a value of its own."
             )
         check_choice("engine", engine, ENGINES)
-        voltages, factors = add_learned(self, circuit, learn_device)
+        voltages, factors = add_learned(self, circuit, learn_device, but=self._tuned)
         self.dt = dt
         self.substeps = substeps
         self.solver = solver
         self.spike = spike
         self.engine = engine
         self.engine_used = None
-        self._built = Dynamics(circuit, dt, substeps, solver, spike, False, voltages, factors)
+        recorded = tuple(self._currents.values())
+        learned = voltages, factors
+        self._built = Dynamics(
+            circuit, dt, substeps, solver, spike, False, *learned, recorded, self._tuned
+        )
         self._kernel_keys = kernel_keys(self._built)
         self._kept = None
         self._g_rest = circuit.leak() * circuit.c_mem
@@ -100,6 +113,11 @@ class MemristiveNeuron(SpikingNeuron):
     def circuit(self) -> Circuit:
         """The circuit as it is now, with learned values: a frozen dataclass in SI units."""
         return _as_numbers(self._dynamics.circuit_with(self._coefficients(self.beta.dtype)))
+
+    @property
+    def _returned_states(self) -> tuple[str, ...]:
+        """What is returned behind ``spk``, in order."""
+        return *self._currents, "mem"
 
     @property
     def _dynamics(self) -> Dynamics:
@@ -143,7 +161,7 @@ class MemristiveNeuron(SpikingNeuron):
         }
 
     def _held_beta(self, dtype: torch.dtype) -> Tensor:
-        return self.beta.to(dtype).clamp(BETA_MARGIN, 1 - BETA_MARGIN)
+        return held_decay(self.beta.to(dtype))
 
     def _held_threshold(self, dtype: torch.dtype) -> Tensor:
         return self.threshold.to(dtype).clamp(min=THRESHOLD_MARGIN)
@@ -163,85 +181,135 @@ class MemristiveNeuron(SpikingNeuron):
 
         Those that travel with ``mem``, or with the neuron's own last membrane if it is left out.
         """
-        mem = self.mem if mem is None else mem
-        exact, memristors = self._state(mem, mem.dtype)
-        return memristors | {"v": self.volts(exact)}
+        return self._states(mem)
 
-    def _state(self, mem: Tensor, dtype: torch.dtype) -> tuple[Tensor, State]:
-        """The exact membrane and the memristor states that travel with ``mem``."""
+    def _states(self, mem: Tensor | None, **currents: Tensor | None) -> State:
+        if mem is None:
+            given = {name: getattr(self, name) for name in currents}
+            mem = self.mem
+        else:
+            zeros = torch.zeros_like(mem)
+            given = {name: zeros if c is None else c for name, c in currents.items()}
+        exact, states = self._entered(given | {"mem": mem}, mem.dtype)
+        return states | {"v": self.volts(exact)}
+
+    def _entered(self, given: State, dtype: torch.dtype) -> tuple[Tensor, State]:
+        """The exact membrane, and the other states of the circuit, from what is handed over.
+
+        Those that travel with ``mem``, and the currents that stand beside it in the tuple.
+        """
+        mem = given["mem"]
         states = {name: state.to(mem.device, dtype) for name, state in (carried(mem) or {}).items()}
         exact = states.pop("mem", mem).to(dtype)
+        for name, state in self._currents.items():
+            current = given[name].to(dtype) * self._coefficients(dtype)[state]
+            if unrounded := carried(given[name]):  # else it is made by hand
+                # Its value, and the derivative of what was handed in; the sum is exact.
+                current = current + (unrounded[state].to(current) - current).detach()
+            states[state] = current
         rest = self._built.rest
-        at_rest = {
-            name: torch.full_like(exact, rest[name])
+        return exact, {
+            name: states[name] if name in states else torch.full_like(exact, rest[name])
             for name in self._built.memristors
-            if name not in states
         }
-        return exact, states | at_rest
 
     # One step
 
-    def _advance(self, input_: Tensor, mem: Tensor, engine: str) -> tuple[Tensor, Tensor, State]:
-        """``spk``, ``mem``, and the states that are to travel with it, after one time step.
+    def _forward_step(self, input_: Tensor, **handed: Tensor | None) -> tuple[Tensor, ...]:
+        """``spk`` and the states of the tuple after one step from those that are ``handed`` in."""
+        self._check_input(input_)
+        before = self._before(input_, handed)
+        engine = self._choose_engine(input_, *before.values())
+        if engine == "eager":  # a kernel looks by itself
+            self._check_finite("input_", input_)
+        spk, after, travelling = self._advance(input_, before, engine)
+        for name, states in travelling.items():
+            attach(after[name], states)
+        self._keep(**after)
+        self._listen(spk, fresh=carried(before["mem"]) is None)
+        return spk, *after.values()
 
-        With one dimension more than ``mem``, ``input_`` is a sequence, and ``spk`` and ``mem``
-        are those of every step.
+    def _advance(
+        self, input_: Tensor, before: State, engine: str
+    ) -> tuple[Tensor, State, dict[str, State]]:
+        """``spk``, the states of the tuple, and what is to travel with each, after one time step.
+
+        With one dimension more than ``before``, ``input_`` is a sequence, and ``spk`` and the
+        states are those of every step.
         """
         dtype = torch.promote_types(input_.dtype, torch.float32)
-        exact, memristors = self._state(mem, dtype)
+        exact, states = self._entered(before, dtype)
         self.engine_used = engine
-        mem, spk, memristors = self._integrate(input_.to(dtype), exact, memristors)
+        after, spk, states = self._integrate(input_.to(dtype), exact, states)
         if self.inhibition:
-            spk = spk * _winners(mem, mem.dim() - exact.dim() + 1)
+            spk = spk * _winners(after["mem"], after["mem"].dim() - exact.dim() + 1)
+        mem = after["mem"]
+        travelling = {"mem": {n: s for n, s in states.items() if n not in self._built.recorded}}
+        if not (self.state_quant or is_traced(mem)):  # there nothing would tell of an edit
+            travelling |= {n: {s: states[s].detach()} for n, s in self._currents.items()}
         if input_.dtype != dtype:
-            memristors["mem"] = mem if input_.dim() == exact.dim() else mem[-1]
+            travelling["mem"]["mem"] = mem if input_.dim() == exact.dim() else mem[-1]
             largest = torch.finfo(input_.dtype).max
-            mem = mem.clamp(-largest, largest).to(input_.dtype)
-        return spk.to(input_.dtype), mem, memristors
+            after = {n: s.clamp(-largest, largest).to(input_.dtype) for n, s in after.items()}
+        return spk.to(input_.dtype), after, travelling
 
-    def _integrate(
-        self, input_: Tensor, mem: Tensor, memristors: State
-    ) -> tuple[Tensor, Tensor, State]:
+    def _integrate(self, input_: Tensor, mem: Tensor, states: State) -> tuple[State, Tensor, State]:
         dynamics, coefficients = self._dynamics, self._coefficients(input_.dtype)
         if self.engine_used != "eager":
             from ..engine.run import run  # not before it is needed
 
             key = self._kernel_keys[input_.device.type]
-            mem, spk, memristors = run(dynamics, input_, mem, memristors, coefficients, key)
+            mem, spk, recorded, states = run(dynamics, input_, mem, states, coefficients, key)
         else:
-            mem, memristors = dynamics.advance(input_, mem, memristors, coefficients)
+            mem, states = dynamics.advance(input_, mem, states, coefficients)
+            recorded = dynamics.record(states, coefficients)
             if self.state_quant:
                 mem = self.state_quant(mem)
+                recorded = {name: self.state_quant(current) for name, current in recorded.items()}
             spk = None if self.spike == "binary" else dynamics.send(mem, coefficients)
         if spk is None:  # the one output without a derivative of its own
             u = dynamics.relative(mem, coefficients)
             spk = binary(u, self.spike_grad or surrogate.atan()) * coefficients["height"]
-        return mem, spk, memristors
+        after = {name: recorded[state] for name, state in self._currents.items()}
+        return after | {"mem": mem}, spk, states
 
-    def _choose_engine(self, input_: Tensor, mem: Tensor) -> str:
+    def _choose_engine(self, input_: Tensor, *before: Tensor) -> str:
         if self.engine == "eager" or self.state_quant:
             return "eager"
         dtype = torch.promote_types(input_.dtype, torch.float32)
         own = [*self._buffers.values(), *self._parameters.values()]
-        return choose_engine(self._kernel_keys, dtype, [input_, mem, *own])
+        return choose_engine(self._kernel_keys, dtype, [input_, *before, *own])
 
-    def _previous(self, mem: Tensor | None, input_: Tensor) -> Tensor:
-        """The membrane to go on from: the one handed in, the last one, or rest."""
-        handed = mem is not None
-        if mem is None:
-            mem = self.mem
-        if mem.shape != input_.shape:
-            if handed and not _is_rest(mem):
+    def _before(self, input_: Tensor, handed: Mapping[str, Tensor | None]) -> State:
+        """The states of the tuple to go on from: those handed in, the last ones, or rest."""
+        mem = handed["mem"]
+        # A membrane of the caller's making is a fresh neuron, whose currents are at rest.
+        fresh = mem is not None and carried(mem) is None
+        before = {}
+        for name, state in handed.items():
+            if state is None and fresh:
+                before[name] = torch.zeros_like(input_)
+            else:
+                before[name] = self._previous(state, input_, name)
+        return before
+
+    def _previous(self, state: Tensor | None, input_: Tensor, name: str = "mem") -> Tensor:
+        """The state to go on from: the one handed in, the last one, or rest."""
+        handed = state is not None
+        if state is None:
+            state = getattr(self, name)
+        if state.shape != input_.shape:
+            if handed and not _is_rest(state):
                 warnings.warn(
-                    f"Expected `mem` of shape {tuple(input_.shape)}, but got "
-                    f"{tuple(mem.shape)}: as in snnTorch, the neuron starts from rest.",
-                    stacklevel=3,
+                    f"Expected `{name}` of shape {tuple(input_.shape)}, but got "
+                    f"{tuple(state.shape)}: as in snnTorch, the neuron starts from rest.",
+                    stacklevel=4,
                 )
             return torch.zeros_like(input_)
-        if handed and carried(mem) is None:
-            self._check_finite("mem", mem)
+        if handed and carried(state) is None:
+            self._check_finite(name, state)
         # No .to() without need: to torch.compile its result is another tensor, without states.
-        return mem if mem.device == input_.device else mem.to(input_.device)
+        return state if state.device == input_.device else state.to(input_.device)
 
     def sequence(
         self,
@@ -257,35 +325,44 @@ class MemristiveNeuron(SpikingNeuron):
             TypeError: if ``mem`` is given to a neuron with ``init_hidden=True``.
             ValueError: as for one step, or if ``input_`` has no time step.
         """
-        self._check_hidden(mem is not None)
+        return self._sequence(input_, mem=mem)
+
+    def _sequence(self, input_: Tensor, **handed: Tensor | None) -> tuple[Tensor, ...]:
+        is_handed = any(state is not None for state in handed.values())
+        self._check_hidden(is_handed)
         if input_.dim() == 0 or len(input_) == 0:
             raise ValueError(
                 f"Expected `input_` of shape (time, ...), but got {tuple(input_.shape)}."
             )
         self._check_input(input_[0])
-        goes_on = mem is not None or self.init_hidden
-        previous = self._previous(mem, input_[0]) if goes_on else torch.zeros_like(input_[0])
-        engine = self._choose_engine(input_, previous)
+        if is_handed or self.init_hidden:
+            before = self._before(input_[0], handed)
+        else:
+            before = {name: torch.zeros_like(input_[0]) for name in handed}
+        engine = self._choose_engine(input_, *before.values())
         if self._is_recurrent or engine == "eager":
             self._check_finite("input_", input_)  # before any state has moved
             if not self.init_hidden:
                 self.reset_mem()
-            if mem is not None:
-                self.mem = mem
-            steps = [self._forward_step(current) for current in input_]
-            spk, mem_rec = (torch.stack(record) for record in zip(*steps, strict=True))
-            states = carried(self.mem)
-            if states is not None and not is_traced(mem_rec):
-                attach(mem_rec[-1], states)  # so that one can go on from it
-            return spk, mem_rec
-        spk, mem_rec, states = self._advance(input_, previous, engine)
-        if not is_traced(mem_rec):
-            attach(mem_rec[-1], states)  # so that one can go on from it
-        last = mem_rec[-1].clone()  # of its own, not a part of the record
-        attach(last, states)
-        self._keep(mem=last)
-        self._listen(spk, fresh=carried(previous) is None, steps=len(spk))
-        return spk, mem_rec
+            steps = []
+            for current in input_:
+                steps.append(self._forward_step(current, **before))
+                before = dict(zip(handed, steps[-1][1:], strict=True))
+            spk, *records = (torch.stack(record) for record in zip(*steps, strict=True))
+            for state, record in zip(before.values(), records, strict=True):
+                if (states := carried(state)) is not None and not is_traced(record):
+                    attach(record[-1], states)  # so that one can go on from it
+            return spk, *records
+        spk, records, travelling = self._advance(input_, before, engine)
+        for name, record in records.items():
+            last = record[-1].clone()  # of its own, not a part of the record
+            if states := travelling.get(name):
+                if not is_traced(record):
+                    attach(record[-1], states)  # so that one can go on from it
+                attach(last, states)
+            self._keep(**{name: last})
+        self._listen(spk, fresh=carried(before["mem"]) is None, steps=len(spk))
+        return spk, *records.values()
 
     def _keep(self, **state: Tensor) -> None:
         """Remember the last state, unless it must not outlive the call (``torch.func``)."""
@@ -293,8 +370,8 @@ class MemristiveNeuron(SpikingNeuron):
             if self.init_hidden or not is_wrapped(tensor):
                 setattr(self, name, tensor)
 
-    def _returned(self, spk: Tensor, mem: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return spk if self.init_hidden and not self.output else (spk, mem)
+    def _returned(self, spk: Tensor, *states: Tensor) -> Tensor | tuple[Tensor, ...]:
+        return spk if self.init_hidden and not self.output else (spk, *states)
 
     # Refusals
 
@@ -310,7 +387,7 @@ class MemristiveNeuron(SpikingNeuron):
                 f"Expected `input_` of shape (batch, neurons) for `inhibition`, "
                 f"but got {tuple(input_.shape)}."
             )
-        for name in ("beta", "threshold", "graded_spikes_factor"):
+        for name in self._per_neuron:
             self._check_fits(name, getattr(self, name), input_)
         for name, parameter in self._parameters.items():
             if name.startswith(PREFIX):
@@ -348,8 +425,12 @@ class MemristiveNeuron(SpikingNeuron):
     # nn.Module and snnTorch housekeeping
 
     def _init_mem(self) -> None:
-        # A plain attribute and no buffer: DDP would overwrite a buffer with that of rank 0.
-        self.mem = torch.zeros(0)
+        # Plain attributes and no buffers: DDP would overwrite a buffer with that of rank 0.
+        for name in self._returned_states:
+            setattr(self, name, torch.zeros(0))
+
+    def _alpha_register_buffer(self, alpha: Tensor, learn_alpha: bool) -> None:
+        self._own_tensor("alpha", alpha, learn_alpha)
 
     def _beta_buffer(self, beta: Tensor, learn_beta: bool) -> None:
         self._own_tensor("beta", beta, learn_beta)
@@ -377,28 +458,33 @@ class MemristiveNeuron(SpikingNeuron):
         return super().__getattr__(name)
 
     def __getstate__(self) -> dict[str, Any]:
-        hidden = {name: state.detach() for name, state in (carried(self.mem) or {}).items()}
+        hidden = {
+            name: {n: s.detach() for n, s in (carried(getattr(self, name)) or {}).items()}
+            for name in self._returned_states
+        }
         # Kernels and what is kept for them are of this process.
         own = {"_kernel_keys": None, "_kept": None, "_hidden": hidden}
         return self.__dict__ | self._hidden_detached() | own
 
     def _hidden_detached(self) -> dict[str, Tensor]:
-        return {"mem": self.mem.detach()}
+        return {name: getattr(self, name).detach() for name in self._returned_states}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         hidden = state.pop("_hidden")
         super().__setstate__(state)
         self._kernel_keys = kernel_keys(self._built)
-        if hidden:
-            attach(self.mem, hidden)
+        for name, states in hidden.items():
+            if states:
+                attach(getattr(self, name), states)
         list_weakly(self)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "MemristiveNeuron":
-        states = carried(self.mem)
+        travelling = {name: carried(getattr(self, name)) for name in self._returned_states}
         super()._apply(fn, recurse)
-        self.mem = fn(self.mem)
-        if states is not None:
-            attach(self.mem, {name: fn(state) for name, state in states.items()})
+        for name, states in travelling.items():
+            setattr(self, name, fn(getattr(self, name)))
+            if states is not None:
+                attach(getattr(self, name), {n: fn(state) for n, state in states.items()})
         return self
 
     def _load_from_state_dict(
@@ -407,7 +493,7 @@ class MemristiveNeuron(SpikingNeuron):
         # A checkpoint of the digital neuron has neither a driver gain nor learned devices.
         for name in ("gain", *(n for n in self._parameters if n.startswith(PREFIX))):
             state_dict.setdefault(prefix + name, getattr(self, name))
-        for name in ("beta", "threshold", "graded_spikes_factor"):
+        for name in self._per_neuron:
             own, loaded = getattr(self, name), state_dict.get(prefix + name)
             if loaded is None or loaded.shape == own.shape:
                 continue
@@ -455,10 +541,20 @@ def beta_or_default(beta: Any, circuit: Circuit, dt: float) -> Tensor:
     """``beta`` as a tensor of its own; what the circuit's own capacitor gives if it is None."""
     if beta is None:
         beta = torch.tensor(-circuit.leak() * dt, dtype=torch.float64).exp().float()
-    beta = as_float_tensor(beta)
-    if not bool(((beta > 0) & (beta < 1)).all()):
-        raise ValueError(f"Expected `beta` in (0, 1), both excluded, but got {beta.tolist()}.")
-    return beta
+    return decay("beta", beta)
+
+
+def decay(name: str, value: Any) -> Tensor:
+    """``value``, what is left of something after a step, as a tensor of its own."""
+    value = as_float_tensor(value)
+    if not bool(((value > 0) & (value < 1)).all()):
+        raise ValueError(f"Expected `{name}` in (0, 1), both excluded, but got {value.tolist()}.")
+    return value
+
+
+def held_decay(value: Tensor) -> Tensor:
+    """``value`` inside (0, 1), as snnTorch holds it there where it is used."""
+    return value.clamp(BETA_MARGIN, 1 - BETA_MARGIN)
 
 
 def as_float_tensor(value: Any) -> Tensor:

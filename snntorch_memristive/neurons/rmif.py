@@ -133,8 +133,9 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
             spk = torch.zeros_like(input_)
         drive = input_ + self.recurrent(spk.to(input_))
         engine = self._choose_engine(drive, previous)
-        spk, mem, states = self._advance(drive, previous, engine)
-        attach(mem, states)
+        spk, after, travelling = self._advance(drive, {"mem": previous}, engine)
+        mem = after["mem"]
+        attach(mem, travelling["mem"])
         self._keep(spk=spk, mem=mem)
         self._listen(spk, fresh=carried(previous) is None)
         return spk, mem

@@ -9,12 +9,16 @@ from .drawing import given_or_new, to_numpy
 
 
 def compared(
-    layer: LayerComparison, neurons: Sequence[int] = (0,), *, ax: Axes | None = None
+    layer: LayerComparison, neurons: Sequence[int] | None = None, *, ax: Axes | None = None
 ) -> Axes:
-    """Membranes of some ``neurons`` of ``layer``: ngspice's as lines, the package's as dots."""
+    """Membranes of some ``neurons`` of ``layer``, by their numbers; of all if left out.
+
+    ngspice's are lines, the package's dots.
+    """
     ax = given_or_new(ax)
     simulated = layer.simulated
-    for k in neurons:
+    for number in layer.numbers if neurons is None else neurons:
+        k = layer.numbers.index(number)
         wave = simulated.v_wave.flatten(1)[:, k]
         (line,) = ax.plot(to_numpy(simulated.time * 1e6), to_numpy(wave * 1e3), lw=1)
         dots = layer.v.flatten(1)[:, k]
@@ -23,10 +27,10 @@ def compared(
             "o",
             markersize=3,
             color=line.get_color(),
-            label=f"neuron {k}",
+            label=f"neuron {number}",
         )
     ax.set_xlabel("Time (µs)")
     ax.set_ylabel("Membrane voltage (mV)")
     ax.set_title(f"{layer.name}: ngspice (lines) and package (dots)", fontsize=10)
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, ncols=1 + len(ax.lines) // 12)
     return ax

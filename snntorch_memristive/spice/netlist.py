@@ -9,6 +9,24 @@ from .watch import Stage
 
 MAIN = "network.cir"
 
+LEGEND = """\
+* Nodes of layer <l>, neuron or line <n>: v<l>_<n> membrane; s<l>_<n> what a neuron sends, 1 V
+*   for 1; i<l>_<n> entry of its current; r<l>_<n> row of a crossbar; c... end of a column; w...,
+*   b... word and bit lines with wires; a<l>_<n>, o<l>_<n> values between layers, 1 V for 1.
+* Arrays <l>_<place>: p<row>_<column> positive, n... negative, r... reference cells of the tile
+*   that begins there; R<array>_<row>_<column> is a cell.
+* Ideal parts: E drivers of rows; V of 0 V at the end of columns, virtual grounds whose currents
+*   are read; F copies of these currents into a neuron (G of voltages), or onto 1 Ohm; Bspk,
+*   the selector of a neuron.
+* States in sub-circuits are voltages on capacitors of 1 uF: 1 V for 1, or for 1 uA."""
+
+CLOCKED = """\
+* Clocked: B, C and Eh... are an ideal sample-and-hold (a switch of 1 Ohm, its capacitor, a
+*   buffer), which samples s<l>_<n> at the end of every time step onto h<l>_<n>. A layer of
+*   neurons begins a step after the one before it."""
+
+FREE_RUNNING = "* Free-running: the next layer sees s<l>_<n> at every moment."
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -77,9 +95,13 @@ class Netlist:
         ]
         lines = [
             f"Memristive spiking network, {coupling}; time step {dt:g} s",
-            "* Nodes: v<layer>_<n> membrane (V), s<layer>_<n> what a neuron sends (1 V for 1),",
-            "* h<layer>_<n> the same held, r<layer>_<n> row of a crossbar (V). SI units.",
-            *(f"* Layer {_label(probe)}: {probe.name!a}" for probe in probes),
+            LEGEND,
+            CLOCKED if coupling == "clocked" else FREE_RUNNING,
+            *(
+                f"* Layer {_label(probe)}: {probe.name!a}, whose first step ends at "
+                f"{probe.times[0]:g} s"
+                for probe in probes
+            ),
             f".options method=trap reltol={reltol:g} abstol=1e-13 vntol=1e-7 chgtol=1e-17 trtol=1",
             *(clock if coupling == "clocked" else []),
             *(text.rstrip("\n") for text in body),
@@ -92,13 +114,15 @@ class Netlist:
     def save(self, folder: str | Path) -> Path:
         """Write the circuit into ``folder``, which is made if need be; returns its path.
 
+        ``ngspice -b -r out.raw network.cir`` runs it there.
+
         Raises:
-            OSError: if it cannot be written; what there was before stays as it was.
+            OSError: if it cannot be written; every file is then new and whole, or as it was.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         texts = {**self.files, MAIN: self.text}
-        unfinished = {name: folder / f"{name}.tmp" for name in texts}
+        unfinished = {name: folder / f".{name}.unfinished" for name in texts}
         try:
             for name, text in texts.items():
                 unfinished[name].write_text(text)

@@ -16,8 +16,8 @@ from .arrays import Cell, pairs, resistor
 from .formula import number, parameter
 from .netlist import Netlist, Probe
 from .pooling import POOLS, pooled
-from .sources import EDGE, held
-from .subcircuits import Subcircuit, cell_subcircuit, neuron_subcircuit
+from .sources import EDGE, held, released
+from .subcircuits import Subcircuit, cell_subcircuit, described, neuron_subcircuit
 from .watch import Stage, watch
 from .wiring import GROUND, Copy, copies
 
@@ -54,7 +54,8 @@ def netlist(
 ) -> Netlist:
     """``net`` and its input as a circuit for ngspice, with every cell and every neuron in it.
 
-    ``net`` is run once, from rest, to see its layers in their order and what they send.
+    ``net`` is run once, from rest, to see its layers in their order and what they send; after
+    that it is at rest.
     ``MIF`` and ``RMIF`` become sub-circuits printed from the equations of their circuit and its
     devices, ``RRAMLinear``, ``RRAMConv2d`` and recurrences one resistor per cell, with the
     conductances that the cells have now (levels, errors, drift, stuck cells; no read noise), and
@@ -108,7 +109,7 @@ def build(
     """As :func:`netlist`, of layers that have been watched."""
     check_choice("coupling", coupling, COUPLINGS)
     check_positive("of a time step", max_step=max_step)
-    check_positive("", reltol=reltol)
+    check_positive("(a fraction)", reltol=reltol)
     _check(stages)
     writer = _Writer(stages, coupling == "clocked", _chosen(stages, neurons))
     writer.write()
@@ -133,8 +134,9 @@ class _Writer:
         """Time step at which the current layer begins."""
 
     def write(self) -> None:
-        first = self.stages[0]
-        signal: Signal = self._sources("input", first.input_, "what the network gets, 1 V for 1")
+        first, signal = self.stages[0].input_, []
+        if not self._is_left_out(0):
+            signal = self._sources("input", first, "what the network gets, 1 V for 1")
         for k, stage in enumerate(self.stages):
             lines = self.blocks.setdefault(self.labels[stage.name], [])
             if isinstance(stage.module, MemristiveNeuron):
@@ -193,9 +195,10 @@ class _Writer:
         made = copies(layer, shape)
         lines = self.blocks.setdefault(label, [])
         has_bias = "bias" in layer._cells()
+        name = stage.name if layer is stage.module else f"{stage.name}.recurrent"
         lines.append(
-            f"* {_clean(stage.name)}: {_clean(str(layer))}; {len(made)} array(s), "
-            f"resistors in Ohm; rows at {layer.array.v_read:g} V for an input of 1"
+            f"* {_clean(name)}: {type(layer).__name__} of {described(layer.rram)}, in {len(made)} "
+            f"place(s); cells in Ohm, rows at {layer.array.v_read:g} V for an input of 1"
         )
         cell = self._cell(layer, label, stage, lines)
         on = f"r{label}_on"
@@ -232,7 +235,8 @@ class _Writer:
         law, v_read = layer.rram.conduction, layer.array.v_read
         if law == Ohmic():
             return resistor
-        largest = max(1.0, float(stage.input_.abs().max())) * HEADROOM * v_read
+        driven = stage.input_ if layer is stage.module else stage.output  # fed back
+        largest = max(1.0, float(driven.abs().max())) * HEADROOM * v_read
         made = cell_subcircuit(law, f"cell_{label}", v_read, largest)
         lines.extend(made.text.splitlines())
 
@@ -267,6 +271,10 @@ class _Writer:
         values = _values(neuron, shape)
         made, amperes = self._subcircuit(stage, values)
         lines.extend(made.text.splitlines())
+        hold = f"hold{label}"
+        if "hold" in made.ports:
+            lines.append("* holds the neurons where they start until their first time step")
+            lines.append(f"V{hold} {hold} 0 {released(self.start * self.dt, self.dt)}")
         received = [[carrier] if isinstance(carrier, str) else list(carrier) for carrier in signal]
         if isinstance(neuron, RMIF):
             label_ = f"{label}r"
@@ -277,6 +285,7 @@ class _Writer:
         lines.append("* neurons: ideal copies of the columns' currents, and the circuit")
         for j in chosen:
             nodes = {"v": f"v{label}_{j}", "spk": f"s{label}_{j}", "in": f"i{label}_{j}"}
+            nodes["hold"] = hold
             entry = nodes["in"] if "in" in made.ports else nodes["v"]
             lines += _copied(f"{label}_{j}", entry, received[j], amperes[j])
             lines.append(
@@ -296,12 +305,16 @@ class _Writer:
         }
         label = self.labels[stage.name]
         comment = f"{_clean(stage.name)}: {len(values['volts'])} x {type(stage.module).__name__}"
-        made = neuron_subcircuit(stage.module._dynamics, coefficients, f"neuron_{label}", comment)
+        dynamics = stage.module._dynamics
+        # A trained circuit may rest elsewhere than it starts, and must not go there too early.
+        may_drift = bool(dynamics.learned_voltages or dynamics.learned_factors)
+        waits = self.start > 0 and may_drift
+        made = neuron_subcircuit(dynamics, coefficients, f"neuron_{label}", comment, waits)
         return made, values["amperes"]
 
     def _left_out(self, stage: Stage, sent: list[str], others: list[int], after: int) -> list[str]:
         """``sent`` with sources of what the neurons ``others`` sent in the run."""
-        now, self.start = self.start, after if self.clocked else self.start
+        now, self.start = self.start, after
         nodes = self._sources(
             f"x{self.labels[stage.name]}",
             stage.output.flatten(1)[:, others],
@@ -360,24 +373,25 @@ def _chosen(
     counts = {stage.name: stage.output[0].numel() for stage in _neurons(stages)}
     if neurons is None:
         return {name: list(range(count)) for name, count in counts.items()}
-    for name, numbers in neurons.items():
+    chosen = {name: [int(n) for n in numbers] for name, numbers in neurons.items()}
+    for name, numbers in chosen.items():
         if name not in counts:
             known = ", ".join(map(repr, counts))
             raise ValueError(f"Expected `neurons` of the layers {known}, but got {name!r}.")
         if not all(0 <= number < counts[name] for number in numbers):
             raise ValueError(
                 f"Expected numbers from 0 to {counts[name] - 1} of neurons of {name!r}, "
-                f"but got {list(numbers)}."
+                f"but got {numbers}."
             )
-    if not any(neurons.values()):
+    if not any(chosen.values()):
         raise ValueError("Expected at least one neuron in `neurons`, but got none.")
-    return {name: sorted(set(neurons.get(name, ()))) for name in counts}
+    return {name: sorted(set(chosen.get(name, ()))) for name in counts}
 
 
 def _check(stages: Sequence[Stage]) -> None:
     for name, module, input_, output, _ in stages:
         if input_[0].numel() == 0 or output[0].numel() == 0:
-            raise ValueError(f"Expected layers of at least one neuron, but {name!r} has none.")
+            raise ValueError(f"Expected inputs and outputs of every layer, but {name!r} has none.")
         if isinstance(module, MemristiveNeuron):
             if module.state_quant or module.inhibition:
                 what = "inhibition" if module.inhibition else "state_quant"
@@ -390,7 +404,7 @@ def _check(stages: Sequence[Stage]) -> None:
         elif not isinstance(module, POOLS):
             raise ValueError(
                 f"Expected layers that have a circuit, but {name!r} is a {type(module).__name__}. "
-                "`convert` makes crossbars of nn.Linear and nn.Conv2d."
+                "`convert` makes memristive twins of snnTorch's neurons, nn.Linear and nn.Conv2d."
             )
     if not isinstance(stages[-1].module, MemristiveNeuron):
         raise ValueError(f"Expected a neuron as the last layer, but got {stages[-1].name!r}.")
@@ -405,7 +419,7 @@ def _labels(stages: Sequence[Stage]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for k, stage in enumerate(stages):
         letters = "".join(c if c.isascii() and c.isalnum() else "" for c in stage.name).lower()
-        labels[stage.name] = f"{k}{letters if not letters.isdigit() else ''}"
+        labels[stage.name] = f"{k}_{letters}" if letters and not letters.isdigit() else f"{k}"
     return labels
 
 

@@ -19,3 +19,8 @@ def held(values: Sequence[float], dt: float, start: int = 0) -> str:
     for (_, before), (step, value) in pairwise(changes):
         points += [f"{step * dt:.10g} {before:.10g}", f"{(step + EDGE) * dt:.10g} {value:.10g}"]
     return f"PWL({' '.join(points)})"
+
+
+def released(at: float, dt: float) -> str:
+    """1 V up to ``at`` (s), and 0 from then on."""
+    return f"PWL(0 1 {at:.12g} 1 {at + EDGE * dt:.12g} 0)"

@@ -17,6 +17,9 @@ from .sampled import sampled
 STATE_CAPACITOR = 1e-6
 """Capacitor (F) whose voltage is a state of a device or a filter."""
 
+HELD = 1e3
+"""Conductance (S) that holds a state before its layer begins."""
+
 SCALES = {"A": 1e6}
 """Volts that stand for one unit of a state; those of others stand for 1. A current is in µA, so
 that it is not lost in ngspice's tolerance of voltages."""
@@ -83,11 +86,16 @@ def cell_subcircuit(law: Conduction, name: str, v_read: float, v_max: float) -> 
 
 
 def neuron_subcircuit(
-    dynamics: Dynamics, coefficients: Mapping[str, Any], name: str, comment: str
+    dynamics: Dynamics,
+    coefficients: Mapping[str, Any],
+    name: str,
+    comment: str,
+    waits: bool = False,
 ) -> Subcircuit:
     """A neuron: its current arrives at ``in`` (or ``v``), ``v`` is its membrane, ``spk`` is sent.
 
-    A coefficient is a number, or a parameter of the sub-circuit if it differs between neurons.
+    A coefficient is a number, or a parameter of the sub-circuit if it differs between neurons. One
+    that ``waits`` has a port ``hold``, and stays where it starts as long as that is at 1 V.
     """
     circuit = dynamics.circuit_with(coefficients)
     printer = _Neuron(circuit, dynamics, name)
@@ -96,6 +104,9 @@ def neuron_subcircuit(
     spk = printer.put(_spike(dynamics, mem, coefficients))
     lines += [*printer.put.lines, f"Bspk spk 0 V={spk}"]
     ports = ("v", "spk") if printer.is_direct else ("in", "v", "spk")
+    if waits:
+        lines += printer.holds()
+        ports += ("hold",)
     names = tuple(printer.put.parameters)
     head = [f"* {comment}: {described(circuit)}", _head(name, ports, names)]
     own = "\n".join([*head, *lines, ".ends"])
@@ -126,12 +137,31 @@ class _Neuron:
 
     @property
     def _has_branches(self) -> bool:
-        return isinstance(self.circuit, MIFCircuit)
+        """Is Kirchhoff's law that of its branches, and not a subclass's own?"""
+        own = type(self.circuit)
+        return isinstance(self.circuit, MIFCircuit) and (
+            own.membrane is MIFCircuit.membrane and own.memristors is MIFCircuit.memristors
+        )
+
+    def value(self, formula: Any) -> str:
+        """``formula`` in the place of a number."""
+        text = self.put(formula)
+        return "{" + text.replace("{", "").replace("}", "") + "}" if "{" in text else text
+
+    def holds(self) -> list[str]:
+        """What keeps every state where it starts as long as the node ``hold`` is at 1 V."""
+        return [
+            f"Bh{state} {state} 0 I=V(hold)*{HELD:g}*(V({state})-{self._start(state)})"
+            for state in self.moving
+        ]
+
+    def _start(self, state: str) -> str:
+        return number(self.rest[state] * self._scale(state))
 
     def membrane(self) -> list[str]:
         """Everything but the output."""
         lines = [] if self.is_direct else ["Vin in 0 0", *self._states()]
-        lines.append(f"Cmem v 0 {self.put(self.circuit.c_mem)} ic={number(self.rest['v'])}")
+        lines.append(f"Cmem v 0 {self.value(self.circuit.c_mem)} ic={number(self.rest['v'])}")
         if not self._has_branches:
             rate = rates(self.equations, self.state, self.i_in)["v"]
             return [*lines, f"Bv 0 v I={self.put(self.circuit.c_mem * rate)}"]
@@ -157,7 +187,7 @@ class _Neuron:
         lines = []
         for k, branch in enumerate(self.circuit.branches(), start=1):
             end = f"e{k}"
-            lines.append(f"Ve{k} {end} 0 {self.put(branch.source)}")
+            lines.append(f"Ve{k} {end} 0 {self.value(branch.source)}")
             if branch.state in self.moving:
                 device = self._device(branch.device)
                 passed = {name: f"{{{name}}}" for name in device.parameters}
@@ -165,7 +195,7 @@ class _Neuron:
                 nodes = {"p": "v", "n": end, "x": branch.state}
                 lines.append(device.call(f"m{k}", nodes, passed))
             else:  # a resistor, or a memristor that is held
-                lines.append(f"R{k} v {end} {self.put(1 / branch.conductance(self.state))}")
+                lines.append(f"R{k} v {end} {self.value(1 / branch.conductance(self.state))}")
         return lines
 
     def _device(self, device: Any) -> Subcircuit:
@@ -201,8 +231,11 @@ def _spike(dynamics: Dynamics, mem: Any, coefficients: Mapping[str, Any]) -> Any
 def described(part: Any) -> str:
     """Name and values of a device or a circuit, without the devices in it, for a comment."""
     hints = get_type_hints(type(part), include_extras=True)
-    values = {field.name: getattr(part, field.name) for field in fields(part) if field.compare}
-    plain = {n: v for n, v in values.items() if not is_dataclass(v)}
+    values = {f.name: getattr(part, f.name) for f in fields(part) if f.compare}
+    absent = {
+        f.name for f in fields(part) if f.default in (0.0, None) and values[f.name] == f.default
+    }
+    plain = {n: v for n, v in values.items() if not is_dataclass(v) and n not in absent}
     listed = [f"{n}={_figure(v)}{_unit(hints[n])}" for n, v in plain.items()]
     return f"{type(part).__name__} {', '.join(listed)}"
 
@@ -213,7 +246,7 @@ def _figure(value: Any) -> str:
 
 def _unit(hint: Any) -> str:
     unit = getattr(hint, "__metadata__", ("",))[0]
-    return "" if unit in ("", "1") else " " + unit.replace("Ω", "Ohm")
+    return "" if unit in ("", "1") else " " + unit.replace("Ω", "Ohm").replace("²", "2")
 
 
 def _head(name: str, ports: tuple[str, ...], names: tuple[str, ...]) -> str:

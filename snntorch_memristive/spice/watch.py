@@ -31,20 +31,26 @@ class Stage(NamedTuple):
 def watch(net: nn.Module, input_: Tensor) -> list[Stage]:
     """The layers of ``net`` in their order, in a run from rest on one sample.
 
+    Afterwards ``net`` is at rest, and torch's random numbers go on as if there had been no run.
+
     Raises:
-        ValueError: if ``input_`` is no single sample, or the layers are not called one after the
-            other, each once in every time step, with nothing in between.
+        ValueError: if ``input_`` is no single sample or has no time step, or the layers are not
+            called one after the other, each once in every time step, with nothing in between.
     """
-    calls: dict[nn.Module, list[tuple[Tensor, ...]]] = {}
-    with torch.no_grad(), _listening(net, calls):
-        reset(net)
-        if isinstance(net, nn.Sequential):
-            for current in input_:
-                net(current)
-        else:
-            net(input_)
-    reset(net)
+    if isinstance(net, nn.Sequential) and (input_.dim() == 0 or len(input_) == 0):
+        raise ValueError(f"Expected `input_` of shape (time, 1, ...), got {tuple(input_.shape)}.")
     names = {module: name or type(net).__name__ for name, module in net.named_modules()}
+    calls: dict[nn.Module, list[tuple[Tensor, ...]]] = {}
+    reset(net)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), _listening(net, calls, names):
+            if isinstance(net, nn.Sequential):
+                for current in input_:
+                    net(current)
+            else:
+                net(input_)
+    finally:
+        reset(net)
     _check_calls(calls, names)
     stages = [_stage(names[module], module, called) for module, called in calls.items()]
     for before, after in pairwise(stages):
@@ -57,22 +63,44 @@ def watch(net: nn.Module, input_: Tensor) -> list[Stage]:
 
 
 @contextmanager
-def _listening(net: nn.Module, calls: dict[nn.Module, list]) -> Iterator[None]:
-    def heard(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+def _listening(
+    net: nn.Module, calls: dict[nn.Module, list], names: dict[nn.Module, str]
+) -> Iterator[None]:
+    def about_to(module: MemristiveNeuron, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+        handed = given.get("mem", args[-1] if len(args) > 1 else None)
+        mem = module.mem if handed is None else handed
+        before = calls[module][-1][-1] if module in calls else torch.zeros_like(mem)
+        if not torch.equal(mem, before):
+            raise ValueError(
+                f"Expected {names[module]!r} to start from rest and go on from the membrane that "
+                "it returned, but it was given another one."
+            )
+
+    def heard(module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], output: Any) -> None:
+        input_ = args[0] if args else next(iter(given.values()))
         spk = output[0] if isinstance(output, tuple) else output
         mem = (module.mem.detach(),) if isinstance(module, MemristiveNeuron) else ()
-        calls.setdefault(module, []).append((inputs[0].detach(), spk.detach(), *mem))
+        calls.setdefault(module, []).append((input_.detach(), spk.detach(), *mem))
 
     with ExitStack() as stack:
         for module in _layers(net):
-            stack.callback(module.register_forward_hook(heard).remove)
+            if module._forward_hooks or module._forward_pre_hooks:
+                raise ValueError(f"Expected layers without hooks, but {names[module]!r} has one.")
+            hook = module.register_forward_hook(heard, with_kwargs=True)
+            stack.callback(hook.remove)
+            if isinstance(module, MemristiveNeuron):
+                hook = module.register_forward_pre_hook(about_to, with_kwargs=True)
+                stack.callback(hook.remove)
         yield
 
 
 def _layers(module: nn.Module) -> Iterator[nn.Module]:
     """Neurons, crossbars and what has no parts of its own and does something."""
-    if isinstance(module, nn.modules.dropout._DropoutNd) and module.training:
-        raise ValueError("Expected a network in eval(), but its dropout is in training.")
+    changing = nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm
+    if isinstance(module, changing) and module.training:
+        raise ValueError(
+            f"Expected a network in eval(), but its {type(module).__name__} is in training."
+        )
     if isinstance(module, (MemristiveNeuron, Crossbar)) or not list(module.children()):
         if not isinstance(module, PASSING):
             yield module
