@@ -15,14 +15,14 @@ from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFC
 from snntorch_memristive.coupling import couple, matched_window
 from snntorch_memristive.crossbar import Array, Wires, effective
 from snntorch_memristive.demo.export import run
-from snntorch_memristive.devices import RRAM, Device, PooleFrenkel, Sinh, Table
+from snntorch_memristive.devices import RRAM, Device, MottSwitch, PooleFrenkel, Sinh, Table
 from snntorch_memristive.functional import integrate
 from snntorch_memristive.relaxation import Relaxation
 from snntorch_memristive.spice import LayerComparison, Simulated, arrays, ngspice
 from snntorch_memristive.spice.sampled import sampled
 from snntorch_memristive.spice.watch import watch
 
-DEVICES = {n: d for n, d in vars(devices).items() if isinstance(d, Device)}
+DEVICES = {n: d for n, d in vars(devices).items() if isinstance(d, (Device, MottSwitch))}
 
 IDEAL, PLAIN = RRAM(), Array()
 
@@ -73,7 +73,8 @@ def assert_agrees(comparison, within=WITHIN):
 @pytest.mark.parametrize("name", DEVICES)
 def test_a_devices_subcircuit_states_its_equations(name, installed):
     device = DEVICES[name]
-    grid = torch.linspace(-1, 1, 11, dtype=torch.float64), torch.linspace(0, 1, 6).double()
+    v = torch.tensor([0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0], dtype=torch.float64)
+    grid = torch.cat([-v, v]), torch.linspace(0, 1, 6).double()
     v, x = (part.flatten() for part in torch.meshgrid(*grid, indexing="ij"))
     made = spice.device_subcircuit(device, "device")
     lines = ["points of a device", made.text, ".options gmin=1e-30 reltol=1e-9 vntol=1e-15"]
