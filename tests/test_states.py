@@ -377,6 +377,15 @@ def test_a_sequence_under_vmap_is_the_sequence():
     assert torch.allclose(mapped, expected, atol=1e-5)
 
 
+def test_a_recurrent_sequence_under_vmap_is_the_sequence():
+    neuron = snnm.RMIF(0.9, linear_features=4)
+    current = torch.rand(3, 6, 4)
+    with torch.no_grad():
+        mapped = torch.func.vmap(lambda x: neuron.sequence(x)[1])(current)
+        alone = torch.stack([neuron.sequence(x)[1] for x in current])
+    torch.testing.assert_close(mapped, alone)
+
+
 def test_vmap_leaves_nothing_behind():
     neuron = snnm.MIF(0.9)
     torch.func.vmap(lambda x: neuron(x, torch.zeros(4))[0])(drive(0)[0])

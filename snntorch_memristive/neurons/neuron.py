@@ -346,7 +346,9 @@ class MemristiveNeuron(SpikingNeuron):
                 self.reset_mem()
             steps = []
             for current in input_:
-                steps.append(self._forward_step(current, **before))
+                # By hand: under torch.func nothing is kept from step to step.
+                sent = {"spk": steps[-1][0]} if self._is_recurrent and steps else {}
+                steps.append(self._forward_step(current, **sent, **before))
                 before = dict(zip(handed, steps[-1][1:], strict=True))
             spk, *records = (torch.stack(record) for record in zip(*steps, strict=True))
             for state, record in zip(before.values(), records, strict=True):
