@@ -299,9 +299,14 @@ def test_ctrl_c_kills_ngspice_with_its_children(hanging):
         wait_for(hanging)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=press, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        run(RC, timeout=60)
+    # A shell's background jobs ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Thread(target=press, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            run(RC, timeout=60)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert is_silent(hanging)
 
 

@@ -92,7 +92,7 @@ def netlist(
     >>> from snntorch_memristive import MIF, RRAMLinear
     >>> net = nn.Sequential(RRAMLinear(3, 2), MIF(0.9, init_hidden=True))
     >>> circuit = netlist(net, torch.rand(25, 1, 3))
-    >>> circuit.text.count("\\nR"), circuit.text.count("\\nX")
+    >>> circuit.text.count("\\nR"), circuit.text.count("\\nX1_")
     (16, 2)
     """
     return build(watch(net, input_), coupling, neurons, per_layer, max_step, reltol)

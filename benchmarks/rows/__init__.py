@@ -1,0 +1,1 @@
+"""Parts of ``benchmarks/learning.py``: what a row is, its training, its measures, its report."""

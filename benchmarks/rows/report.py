@@ -1,0 +1,162 @@
+"""Rows in words, as a table over seeds, and as curves."""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from .row import CELLS, KINDS, Row
+
+Result = dict[str, Any]
+
+CASE = ("data", "net", "setting", "aware", "without", "epochs")
+"""What the rows of one line of the table have in common."""
+
+HEAD = ("images", "network", "cells", *KINDS, "worst chip", "spikes", "nJ", "s per epoch", "seeds")
+
+
+def result(row: Row, history: Sequence[dict[str, float]], processes: int) -> Result:
+    """What a row was asked to do, and how its training went."""
+    return {
+        "row": asdict(row),
+        "recipe": asdict(row.recipe),
+        "cells": None if row.kind == "leaky" else repr(CELLS[row.setting]),
+        "command": f"python benchmarks/learning.py train {_options(row)}",
+        "processes": processes,
+        "history": list(history),
+        "seconds_per_epoch": mean(epoch["seconds"] for epoch in history),
+    }
+
+
+def _options(row: Row) -> str:
+    options = [f"--{name} {getattr(row, name)}" for name in ("data", "net", "setting", "kind")]
+    options += [] if row.aware else ["--unaware"]
+    options += [f"--without {row.without}"] if row.without else []
+    return " ".join([*options, f"--epochs {row.epochs} --seed {row.seed}"])
+
+
+def sentence(result: Result) -> str:
+    """Accuracy of one finished row."""
+    chips = result["chips"]
+    on = "" if chips is None else f", mean of {len(chips)} chips, at worst {min(chips):.2%}"
+    return f"{Row(**result['row']).name}: {result['accuracy']:.2%}{on}"
+
+
+def write(path: Path, result: Result) -> None:
+    """Write the JSON of a row, whole or not at all."""
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def read(files: Iterable[Path]) -> list[Result]:
+    """The finished rows in ``files``.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if one holds no row.
+    """
+    results = []
+    for file in files:
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            Row(**content["row"])
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"Expected a finished row, but there is no {file}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"Expected a finished row in {file}, but cannot read it.") from error
+        results.append(content)
+    return results
+
+
+def table(results: Sequence[Result]) -> str:
+    """A line for every case, in Markdown: mean ± standard deviation over the seeds of each kind.
+
+    A digital network has no cells, so its accuracy stands in every line of its images and network.
+    The last columns are of the memristive rows, or, without any, of the first kind there is;
+    spikes are per neuron and inference, in the mean over the layers.
+    """
+    cases: dict[tuple, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    for each in results:
+        cases[tuple(each["row"][name] for name in CASE)][each["row"]["kind"]].append(each)
+    digital = {
+        _without_cells(case): kinds["leaky"] for case, kinds in cases.items() if "leaky" in kinds
+    }
+    lines = [_line(HEAD), _line(["---"] * len(HEAD))]
+    for case, kinds in sorted(cases.items(), key=lambda item: _place(item[0])):
+        beside = digital.get(_without_cells(case), [])
+        lines.append(_line(_cells(case, kinds | {"leaky": beside})))
+    return "\n".join(lines)
+
+
+def _without_cells(case: tuple) -> tuple:
+    data, net, _, _, without, epochs = case
+    return data, net, without, epochs
+
+
+def _place(case: tuple) -> tuple:
+    data, net, setting, aware, without, epochs = case
+    return data, net, list(CELLS).index(setting), not aware, without or "", epochs
+
+
+def _cells(case: tuple, kinds: dict[str, list[Result]]) -> list[str]:
+    data, net, setting, aware, without, epochs = case
+    cells = [setting, *([] if aware else ["unaware"]), *([f"without {without}"] if without else [])]
+    shown = next(kinds[kind] for kind in KINDS if kinds.get(kind))
+    chips = [min(each["chips"]) for each in shown if each["chips"]]
+    joules = [1e9 * each["energy"] for each in shown if each["energy"] is not None]
+    spikes = [layer["spikes"] for each in shown for layer in each["layers"]]
+    return [
+        f"{data}, {epochs} epochs",
+        net,
+        ", ".join(cells),
+        *(_percent([each["accuracy"] for each in kinds.get(kind, [])]) for kind in KINDS),
+        f"{100 * min(chips):.2f}" if chips else "",
+        "" if None in spikes else f"{mean(spikes):.2f}",
+        f"{mean(joules):.3g}" if joules else "",
+        f"{mean(each['seconds_per_epoch'] for each in shown):.0f}",
+        " ".join(str(each["row"]["seed"]) for each in shown),
+    ]
+
+
+def _percent(accuracies: Sequence[float]) -> str:
+    if not accuracies:
+        return ""
+    spread = f" ± {100 * stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
+    return f"{100 * mean(accuracies):.2f}{spread}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def plot(results: Sequence[Result], path: Path) -> None:
+    """Test accuracy after every epoch, and against every effect that was followed.
+
+    A line per row, as a figure in ``path``.
+    """
+    from matplotlib.figure import Figure
+
+    from snntorch_memristive import plots
+
+    effects = sorted({effect for each in results for effect in each.get("tolerance", {})})
+    figure = Figure(figsize=(7, 4 * (1 + len(effects))), layout="constrained")
+    first, *others = figure.subplots(1 + len(effects), squeeze=False)[:, 0]
+    curves = {
+        Row(**each["row"]).name: [epoch["accuracy"] for epoch in each["history"]]
+        for each in results
+    }
+    plots.learning_curves(curves, ax=first)
+    for effect, ax in zip(effects, others, strict=True):
+        for each in results:
+            chips = each.get("tolerance", {}).get(effect, {})
+            means = [100 * mean(accuracies) for accuracies in chips.values()]
+            ax.plot([100 * float(s) for s in chips], means, "o-", label=Row(**each["row"]).name)
+        ax.set_xlabel(f"{effect} (%)")
+        ax.set_ylabel("Test accuracy, mean of chips (%)")
+        ax.legend()
+    figure.savefig(path, dpi=150)
