@@ -1,8 +1,10 @@
 """The form in which every rate equation of the package is stated."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from .units import Value
@@ -33,6 +35,13 @@ class Relaxation(NamedTuple):
     def rate(self, state: Value) -> Value:
         """Time derivative of ``state`` (unit of the state per second)."""
         return self.drive - self.decay * state
+
+
+def relax(state: Tensor, relaxation: Relaxation, dt: Value) -> Tensor:
+    """``state`` after ``dt`` seconds if its drive and decay stay as they are (exact)."""
+    exponent = relaxation.decay * -dt
+    fading = math.expm1(exponent) if isinstance(exponent, float) else torch.expm1(exponent)
+    return state + (state - relaxation.target) * fading
 
 
 State = dict[str, Tensor]

@@ -8,16 +8,13 @@ reproduces the MEMprop code and diverges when a step is longer than two time con
 :data:`RK4` is a reference for small steps.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from .relaxation import Equation, Relaxation, State, rates
-from .units import Value
+from .relaxation import Equation, Relaxation, State, rates, relax
 
 Step = Callable[[Sequence[Equation], State, Tensor, float], State]
 
@@ -29,13 +26,6 @@ class Solver:
     step: Step
     order: int
     """Error over a fixed time falls as the step to this power."""
-
-
-def relax(state: Tensor, relaxation: Relaxation, dt: Value) -> Tensor:
-    """``state`` after ``dt`` seconds if its drive and decay stay as they are (exact)."""
-    exponent = relaxation.decay * -dt
-    fading = math.expm1(exponent) if isinstance(exponent, float) else torch.expm1(exponent)
-    return state + (state - relaxation.target) * fading
 
 
 def _sweep(equations: Sequence[Equation], state: State, input_: Tensor, dt: float) -> State:

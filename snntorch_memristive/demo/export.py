@@ -59,7 +59,7 @@ def _compare(net: Net, image: torch.Tensor, args: argparse.Namespace) -> None:
     last = found.layers[-1]
     ax = compared(last)
     path = args.out / "comparison.png"
-    ax.figure.savefig(path, dpi=150)
+    ax.figure.savefig(path, dpi=150, bbox_inches="tight")
     print(f"Written: {path}.")
 
 

@@ -63,7 +63,7 @@ class Sinh(Conduction):
 
     def chord(self, v: Tensor) -> Tensor:
         """sinh(z) / z of ``z = v / v0``, 1 at 0 V."""
-        return _sinhc(v / self.v0)
+        return sinhc(v / self.v0)
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ def _cubics(knots: tuple[float, ...], values: tuple[float, ...]) -> Tensor:
     return torch.stack([v, i, slope, torch.cat([bend, line]), torch.cat([twist, line])])
 
 
-def _sinhc(z: Tensor) -> Tensor:
-    """sinh(z) / z, with a slope that stays exact where the quotient's terms cancel."""
+def sinhc(z: Tensor) -> Tensor:
+    """sinh(z) / z (any shape), with slopes that stay exact where the quotient's terms cancel."""
     near = z.abs() < 0.5
     far = torch.where(near, 1.0, z)
     square = torch.where(near, z, 0.0).square()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..relaxation import relax
 from ..units import Value
 from .device import Device
 
@@ -92,8 +93,7 @@ def _recurrence(x: Tensor, kept: Tensor, target: Tensor) -> Tensor:
 def _moved(device: Device, x: Tensor, v: Tensor, dt: Tensor) -> Tensor:
     """State ``x`` after ``dt`` under a held ``v``."""
     if hasattr(device, "relaxation"):
-        relaxation = device.relaxation(v)
-        return x + (x - relaxation.target) * torch.expm1(-relaxation.decay * dt)
+        return relax(x, device.relaxation(v), dt)
     aside = torch.where(x < 0.5, 1e-6, -1e-6).to(x)  # to the inside of [0, 1]
     here, there = device.rate(torch.stack([x, x + aside]), v)
     growth = ((there - here) / aside * dt).clamp(max=50.0)  # e^50 reaches the bound anyway

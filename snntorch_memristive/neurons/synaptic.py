@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..circuits import MIFCircuit, SynapticMIFCircuit
+from ..devices.conduction import sinhc
 from ..relaxation import State
 from .listing import list_weakly
 from .neuron import MemristiveNeuron, check_settings, decay, held_decay
@@ -154,11 +155,4 @@ def log_mean(a: Tensor, b: Tensor) -> Tensor:
     It is the mean over t from 0 to 1 of ``a**t * b**(1 - t)``: of what decays by ``a`` during a
     step, and, from when it has arrived, by ``b``.
     """
-    x = (a.log() - b.log()) / 2
-    is_small = x.abs() < 0.5  # where sinh(x) / x loses digits, and at 0 its derivative
-    y = torch.where(is_small, x * x, 0.0)
-    series = 1.0
-    for k in (156, 110, 72, 42, 20, 6):  # (2 n) (2 n + 1), Taylor's series from its end
-        series = 1 + y / k * series
-    large = torch.where(is_small, 1.0, x)
-    return (a * b).sqrt() * torch.where(is_small, series, large.sinh() / large)
+    return (a * b).sqrt() * sinhc((a.log() - b.log()) / 2)

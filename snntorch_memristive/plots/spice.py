@@ -32,5 +32,5 @@ def compared(
     ax.set_xlabel("Time (µs)")
     ax.set_ylabel("Membrane voltage (mV)")
     ax.set_title(f"{layer.name}: ngspice (lines) and package (dots)", fontsize=10)
-    ax.legend(fontsize=8, ncols=1 + len(ax.lines) // 12)
+    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))  # beside: no room inside
     return ax
