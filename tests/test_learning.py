@@ -12,6 +12,7 @@ BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import learning  # noqa: E402
+import neurons as table_of_neurons  # noqa: E402
 from rows import images as pictures  # noqa: E402
 from rows import measures, report  # noqa: E402
 from rows.row import CELLS, KINDS, NETS, Parts, Recipe, Row, build, place  # noqa: E402
@@ -290,3 +291,14 @@ def test_half_of_the_images_are_mirrored(digits):
     mirrored = (seen == images.flip(-1)).flatten(1).all(1)
     assert 160 < same.sum() < 240
     assert bool((same | mirrored).all())
+
+
+# The table of neurons
+
+
+@pytest.mark.parametrize("name", table_of_neurons.KINDS)
+def test_every_neuron_of_the_table_learns(digits, name):
+    line = table_of_neurons.train(name, digits, dataclasses.replace(ROW, epochs=1))
+    assert line["accuracy"] > 0.25  # after one epoch; one class of ten is 0.1
+    assert line["gradient"] > 0
+    assert line["silent"] < 0.5

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import snntorch_memristive as snnm
 from snntorch_memristive import devices
 from snntorch_memristive.crossbar import Array, Crossbar
+from snntorch_memristive.neurons import MemristiveNeuron
 
 BETA = 0.5
 """Decay of every membrane per step, memristive or leaky."""
@@ -151,9 +152,9 @@ class Network(nn.Module):
         """Membranes of the last layer; by :func:`snnm.run` where the neurons are memristive."""
         for neuron in self.neurons():
             neuron.reset_mem()
-        if isinstance(self.layers[-1], snnm.MIF):
-            return snnm.run(self.layers, self.shown(images))[1]
-        return torch.stack([self.layers(current)[1] for current in self.shown(images)])
+        if isinstance(self.layers[-1], MemristiveNeuron):
+            return snnm.run(self.layers, self.shown(images))[-1]
+        return torch.stack([self.layers(current)[-1] for current in self.shown(images)])
 
     def shown(self, images: Tensor) -> Tensor:
         """What the first layer gets at every step, (time, batch, ...)."""

@@ -33,11 +33,16 @@ class Training:
     """Mean ``loss``, test ``accuracy`` (0 to 1, on the last chip that was trained on) and
     ``seconds`` of training of every epoch."""
 
-    def __init__(self, row: Row, images: Images) -> None:
+    def __init__(
+        self,
+        row: Row,
+        images: Images,
+        make: Callable[[Row, torch.Size, int], Network] = build,
+    ) -> None:
         self.row, self.images = row, images
         torch.manual_seed(row.seed)
         classes = int(images.train_labels.max()) + 1
-        self.network = build(row, images.train_images[0].shape, classes)
+        self.network = make(row, images.train_images[0].shape, classes)
         recipe = row.recipe
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
