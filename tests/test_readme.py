@@ -2,6 +2,8 @@
 
 import pathlib
 import re
+import subprocess
+import sys
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
 
@@ -15,3 +17,11 @@ def test_the_example_runs_and_every_weight_gets_a_gradient():
     assert others
     for code in others:
         exec(code, names)
+
+
+def test_the_table_is_that_of_the_rows():
+    folder = README.parent
+    files = sorted((folder / "docs" / "results" / "learning").glob("*.json"))
+    table = [sys.executable, "benchmarks/learning.py", "table", *map(str, files)]
+    printed = subprocess.run(table, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() in README.read_text()
