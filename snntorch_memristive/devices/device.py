@@ -15,6 +15,9 @@ class Device(ABC):
     The rate points inwards at both ends: ``x`` never leaves [0, 1] by itself, though a solver's
     finite step may. No current flows at 0 V. Both equations and their derivatives are finite for
     voltages up to 5 V at least; where a model jumps, the derivative is that of the side it is on.
+
+    A subclass whose rate is linear in ``x`` may also state it as ``relaxation(v)``, a
+    ``Relaxation``, which ``simulate`` then follows exactly.
     """
 
     source: str = field(default="", compare=False, repr=False, kw_only=True)

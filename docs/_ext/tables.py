@@ -1,0 +1,102 @@
+"""Tables that are made of the code and of what the benchmarks wrote."""
+
+import ast
+import json
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from snntorch_memristive import devices
+
+USUAL, FRIENDLY = "snn.Leaky, input_[step]", "snn.Leaky, input_.unbind()"
+
+
+def row(*cells: str) -> str:
+    """A line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def table(head: tuple[str, ...], rows: list[str]) -> str:
+    """A Markdown table."""
+    return "\n".join([row(*head), row(*["---"] * len(head)), *rows])
+
+
+def published_devices() -> str:
+    """Every published parameter set: its model, its values, where they come from."""
+    sets = {name: getattr(devices, name) for name in devices.__all__ if name.isupper()}
+    sets = {name: part for name, part in sets.items() if is_dataclass(part) and part.source}
+    rows = [
+        row(f"`{name}`", type(part).__name__, values(part), part.source.replace("|", r"\|"))
+        for name, part in sorted(sets.items(), key=lambda item: (type(item[1]).__name__, item[0]))
+    ]
+    return table(("set", "model", "values", "source"), rows)
+
+
+def values(part: Any) -> str:
+    """The values of ``part`` that are not its model's defaults, with units."""
+    hints = get_type_hints(type(part), include_extras=True)
+    listed = []
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if field.name == "source" or value == field.default:
+            continue
+        unit = getattr(hints[field.name], "__metadata__", ("1",))[0]
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        listed.append(f"`{field.name}` {text}" + ("" if unit == "1" else f" {unit}"))
+    return ", ".join(listed)
+
+
+def speed(path: Path, prefix: str) -> str:
+    """Time of ``snn.Leaky`` over that of the variants that begin with ``prefix``, per shape."""
+    seconds = json.loads(path.read_text())["seconds"]
+    variants = ("exponential, 1", "exponential, 4", "magnus, 4")
+    rows = []
+    for shape, measured in seconds.items():
+        cells = [_ratio(measured, f"{prefix}, {variant}") for variant in variants]
+        rows.append(row(", ".join(map(str, ast.literal_eval(shape))), *cells))
+    return table(("time, batch, neurons", *variants), rows)
+
+
+def _ratio(measured: dict[str, float], name: str) -> str:
+    usual, friendly = measured[USUAL], measured[FRIENDLY]
+    if name in measured:
+        return f"{usual / measured[name]:.1f} / {friendly / measured[name]:.1f}"
+    usual, friendly = usual / measured[f"{name}, [step]"], friendly / measured[f"{name}, unbind()"]
+    return f"{usual:.1f} / {friendly:.1f}"
+
+
+def epochs(path: Path) -> str:
+    """Seconds of 50 training batches of 784-256-10."""
+    seconds = json.loads(path.read_text())["epoch_seconds"]
+    return table(("network", "seconds"), [row(k, f"{v:.2f}") for k, v in seconds.items()])
+
+
+class PublishedDevices(SphinxDirective):
+    """The table of published parameter sets."""
+
+    def run(self) -> list:
+        """Made when the page is read."""
+        return self.parse_text_to_nodes(published_devices())
+
+
+class Speed(SphinxDirective):
+    """A table of results/speed.json: ``sequence``, ``loop`` or ``epochs``."""
+
+    required_arguments = 1
+
+    def run(self) -> list:
+        """Made when the page is read."""
+        path = Path(self.env.srcdir) / "results" / "speed.json"
+        self.env.note_dependency(path)
+        (what,) = self.arguments
+        return self.parse_text_to_nodes(epochs(path) if what == "epochs" else speed(path, what))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Add the directives."""
+    app.add_directive("published-devices", PublishedDevices)
+    app.add_directive("speed", Speed)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,177 @@
+"""The site builds without a warning, and a browser has nothing to say against any page."""
+
+import html.parser
+import json
+import os
+import pathlib
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+DOCS = pathlib.Path(__file__).parents[1] / "docs"
+BROWSER = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Folder of the built site."""
+    pytest.importorskip("furo", reason='the site wants pip install -e ".[docs]"')
+    pytest.importorskip("myst_nb", reason='the site wants pip install -e ".[docs]"')
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "-n", "-q", "-E"]
+    command += ["-D", "nb_execution_mode=off", str(DOCS), str(folder)]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+class Targets(html.parser.HTMLParser):
+    """What a page points to, and the places in it that can be pointed to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.ids = [], set()
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.links += [attrs[name] for name in ("href", "src") if attrs.get(name)]
+        self.ids |= {attrs.get("id")}
+
+
+def test_the_example_of_the_landing_page_learns(capsys):
+    names = runpy.run_path(str(DOCS / "example.py"))
+    assert all(p.grad.abs().max() > 0 for p in names["net"].parameters())
+    accuracy = float(re.search(r"tensor\((.*)\)", capsys.readouterr().out)[1])
+    assert accuracy > 0.8  # chance is 0.1
+
+
+def test_every_local_link_and_image_exists(site):
+    pages = {path: Targets(path) for path in site.rglob("*.html")}
+    missing = set()
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            anchor = unquote(parts.fragment)
+            if not target.exists() or (
+                anchor and target in pages and anchor not in pages[target].ids
+            ):
+                missing.add((path.name, link))
+    assert len(pages) > 10
+    assert not missing
+
+
+class Browser:
+    """Chromium under its DevTools protocol, spoken over two pipes."""
+
+    def __init__(self, profile):
+        reads, self.to = os.pipe()
+        self.back, writes = os.pipe()
+        options = "--headless --no-sandbox --disable-gpu --allow-file-access-from-files"
+        shell = f"exec {BROWSER} {options} --remote-debugging-pipe --user-data-dir={profile}"
+        self.process = subprocess.Popen(
+            ["bash", "-c", f"{shell} 3<&{reads} 4>&{writes}"],
+            pass_fds=(reads, writes),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(reads)
+        os.close(writes)
+        self.messages = self._messages()
+        self.events, self.number, self.session = [], 0, {}
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self.session = {"sessionId": attached["sessionId"]}
+        for domain in ("Page", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+
+    def _messages(self):
+        pending = b""
+        while chunk := os.read(self.back, 1 << 16):
+            *whole, pending = (pending + chunk).split(b"\0")
+            yield from map(json.loads, whole)
+
+    def call(self, method, **params):
+        """Answer to one command; events that come in between are kept."""
+        self.number += 1
+        asked = {"id": self.number, "method": method, "params": params} | self.session
+        os.write(self.to, json.dumps(asked).encode() + b"\0")
+        for message in self.messages:
+            if message.get("id") == self.number:
+                assert "error" not in message, message
+                return message["result"]
+            self.events.append(message)
+        raise AssertionError("Expected an answer, but the browser ended.")
+
+    def open(self, path, width=1280, dark=False):
+        """Load a page; returns its errors."""
+        self.events.clear()
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        self.call("Page.navigate", url=path.as_uri())
+        while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
+            self.events.append(next(self.messages))
+        return [json.dumps(e["params"]) for e in self.events if _is_error(e)]
+
+    def value(self, script):
+        """What ``script`` is in the page."""
+        found = self.call("Runtime.evaluate", expression=script, returnByValue=True)
+        return found["result"]["value"]
+
+    def close(self):
+        """End the browser."""
+        self.process.terminate()
+        self.process.wait()
+        os.close(self.to)
+        os.close(self.back)
+
+
+def _is_error(event):
+    params = event.get("params", {})
+    match event.get("method"):
+        case "Runtime.exceptionThrown":
+            return True
+        case "Runtime.consoleAPICalled":
+            return params["type"] in ("error", "assert")
+        case "Log.entryAdded":
+            return params["entry"]["level"] == "error"
+    return False
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A headless Chromium, or a skip that says why."""
+    if BROWSER is None:
+        pytest.skip("no chromium on the PATH (Debian: apt-get install chromium)")
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
+
+
+def test_every_page_opens_in_a_browser(site, browser):
+    wrong = {}
+    for path in sorted(site.rglob("*.html")):
+        errors = browser.open(path)
+        broken = browser.value("[...document.images].filter(i => !i.naturalWidth).length")
+        if errors or broken:
+            wrong[path.name] = (errors, broken)
+    assert not wrong
+
+
+def test_no_page_is_wider_than_a_phone(site, browser):
+    wide = []
+    for path in sorted(site.glob("*.html")):
+        browser.open(path, width=390)
+        if browser.value("document.documentElement.scrollWidth") > 391:
+            wide.append(path.name)
+    assert not wide
