@@ -1,5 +1,7 @@
 """snnTorch's STDPLearner on crossbars and memristive neurons."""
 
+import pathlib
+
 import pytest
 import torch
 from snntorch.functional.stdp_learner import STDPLearner
@@ -7,6 +9,8 @@ from torch import nn
 from torch.testing import assert_close
 
 import snntorch_memristive as snnm
+
+BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
 
 TAU = 4.0
 UP, DOWN = 0.02, 0.01
@@ -82,3 +86,19 @@ def test_recurrent_neurons_work_too():
     learner = STDPLearner(fc, neuron, TAU, TAU)
     present(nn.Sequential(fc, neuron), DRIVE, BOTH, NONE)
     assert learner.step(on_grad=False).shape == (3, 2)
+
+
+@pytest.mark.filterwarnings("ignore:Inhibition is an unstable feature")
+def test_a_crossbar_learns_four_patterns_by_itself(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import stdp
+
+    torch.manual_seed(10)  # none of the benchmark's own
+    rram = snnm.RRAM(levels=64)
+    net = stdp.network(rram)
+    assert stdp.recognised(net, flips=0.05) < 0.8
+    stdp.learn(net, stdp.draw(150, flips=0.05)[0])
+    assert stdp.recognised(net, flips=0.05) > 0.95
+    g = net[0].conductances()
+    assert rram.g_off * (1 - 1e-6) <= g.min()
+    assert g.max() <= rram.g_on * (1 + 1e-6)
