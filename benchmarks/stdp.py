@@ -102,9 +102,8 @@ def written(weight: Tensor, levels: int | None) -> Tensor:
     weight = weight.clamp(0, 1)
     if levels is None:
         return weight
-    return (weight * (levels - 1) + torch.rand_like(weight)).floor().clamp(max=levels - 1) / (
-        levels - 1
-    )
+    steps = levels - 1
+    return (steps * weight + torch.rand_like(weight)).floor().clamp(max=steps) / steps
 
 
 @torch.no_grad()

@@ -70,7 +70,7 @@ def copy_tutorials(app: Sphinx) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for path in sorted((DOCS.parent / "tutorials").glob("tutorial_*.ipynb")):
-        shutil.copy(path, folder)
+        shutil.copy2(path, folder)  # with its time, so that only what changed is read again
 
 
 def setup(app: Sphinx) -> None:

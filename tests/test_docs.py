@@ -111,11 +111,9 @@ class Browser:
             self.events.append(message)
         raise AssertionError("Expected an answer, but the browser ended.")
 
-    def open(self, path, width=1280, dark=False):
+    def open(self, path, width=1280):
         """Load a page; returns its errors."""
         self.events.clear()
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         self.call("Page.navigate", url=path.as_uri())

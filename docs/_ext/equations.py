@@ -5,7 +5,7 @@ that come out are printed. No equation is written here.
 """
 
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import sympy
 from sphinx.application import Sphinx
@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from snntorch_memristive import circuits, devices
 from snntorch_memristive.engine.expression import Symbol, ordered
+from snntorch_memristive.units import Volt
 
 FORMS = {
     "add": lambda a, b: a + b,
@@ -59,13 +60,14 @@ def formula(value: Any) -> sympy.Expr:
 
 
 def named(part: Any, suffix: str = "") -> Any:
-    """``part`` with a symbol in the place of every number that is not 0 or 1."""
+    """``part`` with a symbol in the place of every voltage, and of any number but 0 and 1."""
+    hints = get_type_hints(type(part), include_extras=True)
     values = {}
     for field in fields(part):
         value = getattr(part, field.name)
         if is_dataclass(value):
             values[field.name] = named(value, f",{field.name[1:]}".rstrip(","))
-        elif isinstance(value, float) and (value not in (0.0, 1.0) or field.name == "e1"):
+        elif isinstance(value, float) and (value not in (0.0, 1.0) or hints[field.name] == Volt):
             values[field.name] = Symbol.named(
                 latex_name(field.name) + suffix_of(field.name, suffix)
             )

@@ -61,11 +61,11 @@ def speed(path: Path, prefix: str) -> str:
 
 
 def _ratio(measured: dict[str, float], name: str) -> str:
-    usual, friendly = measured[USUAL], measured[FRIENDLY]
-    if name in measured:
-        return f"{usual / measured[name]:.1f} / {friendly / measured[name]:.1f}"
-    usual, friendly = usual / measured[f"{name}, [step]"], friendly / measured[f"{name}, unbind()"]
-    return f"{usual:.1f} / {friendly:.1f}"
+    """Under either way of feeding a loop; a sequence is fed in one."""
+    indexed, unbound = (
+        measured.get(name) or measured[f"{name}, {feed}"] for feed in ("[step]", "unbind()")
+    )
+    return f"{measured[USUAL] / indexed:.1f} / {measured[FRIENDLY] / unbound:.1f}"
 
 
 def epochs(path: Path) -> str:
