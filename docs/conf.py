@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from snntorch_memristive import __version__
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS / "_ext"))
+sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent / "benchmarks")]
 
 project = "snntorch_memristive"
 copyright = "2026, the snntorch_memristive developers"

@@ -1,4 +1,4 @@
-"""Real data for the tests that want it."""
+"""Real data for the tests that want it, and one thread for each of the processes that run them."""
 
 import gzip
 import os
@@ -7,6 +7,9 @@ import pathlib
 import numpy as np
 import pytest
 import torch
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # so many processes, so many cores: a thread for each
+    torch.set_num_threads(1)
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared" / "data"
 

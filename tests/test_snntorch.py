@@ -111,7 +111,7 @@ def test_a_rate_loss_trains_a_binary_output_layer():
     assert SF.accuracy_rate(record(net, x)[0], labels) > 0.9
 
 
-@pytest.mark.parametrize("loss", [SF.mse_temporal_loss(), SF.ce_temporal_loss()], ids=str)
+@pytest.mark.parametrize("loss", [SF.mse_temporal_loss(), SF.ce_temporal_loss()], ids=["mse", "ce"])
 def test_temporal_losses_read_exact_times_from_the_binary_output(loss):
     net = snnm.convert(
         nn.Sequential(nn.Linear(8, 3), snn.Leaky(0.8, init_hidden=True, output=True)),

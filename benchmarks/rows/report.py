@@ -16,7 +16,10 @@ Result = dict[str, Any]
 CASE = ("data", "net", "setting", "aware", "without", "epochs")
 """What the rows of one line of the table have in common."""
 
-HEAD = ("images", "network", "cells", *KINDS, "worst chip", "spikes", "nJ", "s per epoch", "seeds")
+HEAD = (
+    *("images", "epochs", "network", "cells", *KINDS),
+    *("worst chip", "spikes", "nJ", "s per epoch", "seeds"),
+)
 
 
 def result(row: Row, history: Sequence[dict[str, float]], processes: int) -> Result:
@@ -77,6 +80,7 @@ def table(results: Sequence[Result]) -> str:
     """A line for every case, in Markdown: mean ± standard deviation over the seeds of each kind.
 
     A digital network has no cells, so its accuracy stands in every line of its images and network.
+    Columns without an entry are left out.
     The last columns are of the memristive rows, or, without any, of the first kind there is;
     spikes are per neuron and inference, in the mean over the layers.
     """
@@ -86,11 +90,13 @@ def table(results: Sequence[Result]) -> str:
     digital = {
         _without_cells(case): kinds["leaky"] for case, kinds in cases.items() if "leaky" in kinds
     }
-    lines = [_line(HEAD), _line(["---"] * len(HEAD))]
+    rows = []
     for case, kinds in sorted(cases.items(), key=lambda item: _place(item[0])):
         beside = digital.get(_without_cells(case), [])
-        lines.append(_line(_cells(case, kinds | {"leaky": beside})))
-    return "\n".join(lines)
+        rows.append(_cells(case, kinds | {"leaky": beside}))
+    columns = [column for column in zip(HEAD, *rows, strict=True) if any(column[1:])]
+    head, *rows = zip(*columns, strict=True)
+    return "\n".join([_line(head), _line(["---"] * len(head)), *map(_line, rows)])
 
 
 def _without_cells(case: tuple) -> tuple:
@@ -111,7 +117,8 @@ def _cells(case: tuple, kinds: dict[str, list[Result]]) -> list[str]:
     joules = [1e9 * each["energy"] for each in shown if each["energy"] is not None]
     spikes = [layer["spikes"] for each in shown for layer in each["layers"]]
     return [
-        f"{data}, {epochs} epochs",
+        data,
+        str(epochs),
         net,
         ", ".join(cells),
         *(_percent([each["accuracy"] for each in kinds.get(kind, [])]) for kind in KINDS),

@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from rows import report
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -74,6 +75,15 @@ def epochs(path: Path) -> str:
     return table(("network", "seconds"), [row(k, f"{v:.2f}") for k, v in seconds.items()])
 
 
+def commands(results: list[dict[str, Any]]) -> str:
+    """Of every finished row its accuracy, and what trained it."""
+    rows = [
+        row(f"{100 * each['accuracy']:.2f}", f"`{each['command']}`")
+        for each in sorted(results, key=lambda each: each["command"])
+    ]
+    return table(("accuracy, %", "command"), rows)
+
+
 class PublishedDevices(SphinxDirective):
     """The table of published parameter sets."""
 
@@ -95,8 +105,26 @@ class Speed(SphinxDirective):
         return self.parse_text_to_nodes(epochs(path) if what == "epochs" else speed(path, what))
 
 
+class Learning(SphinxDirective):
+    """The rows of results/learning: a ``table`` over their seeds, or the ``commands`` they took."""
+
+    required_arguments = 1
+
+    def run(self) -> list:
+        """Made when the page is read."""
+        files = sorted((Path(self.env.srcdir) / "results" / "learning").glob("*.json"))
+        for path in files:
+            self.env.note_dependency(path)
+        (what,) = self.arguments
+        results = report.read(files)
+        return self.parse_text_to_nodes(
+            report.table(results) if what == "table" else commands(results)
+        )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directives."""
     app.add_directive("published-devices", PublishedDevices)
     app.add_directive("speed", Speed)
+    app.add_directive("learning", Learning)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
