@@ -13,6 +13,7 @@ from torch.nn import functional
 import snntorch_memristive as snnm
 from snntorch_memristive.data import Images
 from snntorch_memristive.energy import energy
+from snntorch_memristive.neurons import MemristiveNeuron
 
 from .row import CELLS, Network, Row, place
 from .training import TEST_BATCH, accuracy
@@ -38,8 +39,8 @@ def measure(network: Network, setting: str, images: Images) -> dict[str, Any]:
     ``accuracy`` is the mean over the chips where chips differ, the one there is otherwise;
     ``chips`` that of each. ``layers``: ``spikes`` per neuron and inference (by their height: a half
     spike counts one half; None where membranes are sent), the share of ``silent`` neurons, and the
-    largest ``gradient`` of a weight. ``energy`` is in joules per inference, None without
-    memristive neurons.
+    largest ``gradient`` of a weight that feeds them. ``energy`` is in joules per inference, None
+    without memristive neurons.
     """
     test = images.test_images, images.test_labels
     chips = on_chips(network, *test) if _differs(network, setting) else None
@@ -99,7 +100,7 @@ def layers(network: Network, images: Tensor, labels: Tensor) -> list[dict[str, f
 
 
 def _spikes(neuron: nn.Module) -> bool:
-    return not (isinstance(neuron, snnm.MIF) and neuron.spike == "voltage")
+    return not (isinstance(neuron, MemristiveNeuron) and neuron.spike == "voltage")
 
 
 @contextmanager
@@ -124,7 +125,8 @@ def _listening(network: Network, sent: dict[int, Tensor]) -> Iterator[None]:
 def _largest_gradients(network: Network, images: Tensor, labels: Tensor) -> list[float]:
     network.zero_grad()
     functional.cross_entropy(network(images).mean(0), labels).backward()
-    weights = [p for p in network.parameters() if p.dim() > 1]
+    weighted = (nn.Linear, nn.Conv2d)
+    weights = [layer.weight for layer in network.layers if isinstance(layer, weighted)]
     gradients = [float(weight.grad.abs().max()) for weight in weights]
     network.zero_grad()
     return gradients
@@ -132,7 +134,7 @@ def _largest_gradients(network: Network, images: Tensor, labels: Tensor) -> list
 
 def joules(network: Network, images: Tensor) -> float | None:
     """Heat per inference, cells and neurons together; None without memristive neurons."""
-    if not any(isinstance(neuron, snnm.MIF) for neuron in network.neurons()):
+    if not any(isinstance(neuron, MemristiveNeuron) for neuron in network.neurons()):
         return None
     with torch.no_grad():
         return float(energy(network.layers, network.shown(images)).total)

@@ -167,8 +167,8 @@ class Network(nn.Module):
         return (layer for layer in self.layers if isinstance(layer, snn.SpikingNeuron))
 
     def crossbars(self) -> Iterator[Crossbar]:
-        """Its layers of cells."""
-        return (layer for layer in self.layers if isinstance(layer, Crossbar))
+        """Its layers of cells, those that feed a layer back to itself too."""
+        return (module for module in self.modules() if isinstance(module, Crossbar))
 
 
 @dataclass(frozen=True)
@@ -188,16 +188,30 @@ class Parts:
         return make(inputs, outputs, 5)
 
     def neuron(self, output: bool = False) -> snn.Leaky:
-        """Neurons of one layer.
-
-        For an image, which is held, the "exponential" solver errs by 0.1 % of the voltage range,
-        as the default does, and takes less than half of its time.
-        """
+        """Neurons of one layer."""
+        settings = {"init_hidden": True, "output": output}
         if self.row.kind != "memristive":
-            return snn.Leaky(BETA, init_hidden=True, output=output)
-        solver = "magnus" if self.row.data == EVENTS else "exponential"
-        spike = "voltage" if self.row.setting == "paper" else "rectified"
-        return snnm.MIF(BETA, init_hidden=True, output=output, solver=solver, spike=spike)
+            return snn.Leaky(BETA, **settings)
+        return snnm.MIF(BETA, **settings, solver=self.solver, spike=self.spike)
+
+    @property
+    def solver(self) -> str:
+        """For an image, which is held, "exponential" errs by 0.1 % of the voltage range, as the
+        default does, and takes less than half of its time.
+        """
+        return "magnus" if self.row.data == EVENTS else "exponential"
+
+    @property
+    def spike(self) -> str:
+        """What neurons send."""
+        return "voltage" if self.row.setting == "paper" else "rectified"
+
+    def recurrent(self, size: int) -> snn.RLeaky:
+        """Neurons of one layer, with weights from each to each."""
+        settings = {"linear_features": size, "init_hidden": True}
+        if self.row.kind != "memristive":
+            return snn.RLeaky(BETA, **settings)
+        return snnm.RMIF(BETA, **settings, solver=self.solver, spike=self.spike)
 
     def head(self, inputs: int, classes: int) -> list[nn.Module]:
         """The last layer and its neurons."""
@@ -214,6 +228,12 @@ def dense(hidden: int) -> Callable[[Parts, torch.Size, int], nn.Sequential]:
         return nn.Sequential(nn.Flatten(), *first, *parts.head(hidden, classes))
 
     return make
+
+
+def recurrent(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
+    """One hidden layer of 256 that feeds back to itself."""
+    first = parts.linear(image.numel(), 256), parts.recurrent(256)
+    return nn.Sequential(nn.Flatten(), *first, *parts.head(256, classes))
 
 
 def convolutional(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
@@ -234,7 +254,12 @@ def convolutional(parts: Parts, image: torch.Size, classes: int) -> nn.Sequentia
     return nn.Sequential(*layers, nn.Flatten(), *parts.head(32 * height * width, classes))
 
 
-NETS = {"dense256": dense(256), "dense1000": dense(1000), "conv": convolutional}
+NETS = {
+    "dense256": dense(256),
+    "dense1000": dense(1000),
+    "recurrent256": recurrent,
+    "conv": convolutional,
+}
 """What ``--net`` takes: how to make it of parts, for images of a shape and a number of classes."""
 
 
