@@ -10,6 +10,7 @@ import torch
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # so many processes, so many cores: a thread for each
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the programs that tests start
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared" / "data"
 

@@ -13,22 +13,10 @@ TUTORIALS = sorted(FOLDER.glob("*.ipynb"))
 SECONDS = 120
 """For one cell, which may have to compile kernels first."""
 
-QUICK = {1, 3, 4}
-"""Those that are run every time; the others take up to a minute each: ``-m slow``."""
-
 every_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 
 
-def number(path):
-    return int(path.stem.split("_")[1])
-
-
-def timed(path):
-    marks = () if number(path) in QUICK else pytest.mark.slow
-    return pytest.param(path, marks=marks, id=path.stem)
-
-
-@pytest.mark.parametrize("path", [timed(path) for path in TUTORIALS])
+@every_tutorial
 def test_the_tutorial_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
