@@ -57,7 +57,9 @@ class MIFCircuit(Circuit):
         check_finite("V", e1=self.e1, e2=self.e2)
         for name, device in (("m1", self.m1), ("m2", self.m2)):
             if not device.ohmic:
-                raise ValueError(f"Expected an ohmic `{name}` (phi = 1), but got {device.phi=}.")
+                raise ValueError(
+                    f"Expected an ohmic `{name}` (phi = 1), but got phi = {device.phi}."
+                )
 
     def branches(self) -> tuple[Branch, ...]:
         """What is in parallel with the capacitor."""
