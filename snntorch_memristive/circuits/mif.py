@@ -75,7 +75,8 @@ class MIFCircuit(Circuit):
 
     def membrane(self, state: State, i_in: Tensor) -> dict[str, Relaxation]:
         """Kirchhoff's current law at the membrane."""
-        current, conductance = self.arriving(state, i_in), 0.0
+        current = self.arriving(state, i_in)
+        conductance: Value = 0.0
         for branch in self.branches():
             g = branch.conductance(state)
             current = current + g * branch.source
@@ -87,7 +88,7 @@ class MIFCircuit(Circuit):
         return {
             branch.state: branch.device.relaxation(state["v"] - branch.source)
             for branch in self.branches()
-            if branch.state is not None
+            if isinstance(branch.device, MSS)
         }
 
     @property
