@@ -1,19 +1,16 @@
-"""A memristive layer learns handwritten digits."""
+"""A memristive layer learns handwritten digits: the example of the landing page."""
 
 import torch
 from sklearn.datasets import load_digits
-from torch import nn
 
 import snntorch_memristive as snnm
 
-images, labels = (torch.as_tensor(part) for part in load_digits(return_X_y=True))
-shown = (images.float() / 16).expand(10, -1, -1)  # 10 time steps
-neuron = snnm.MIF(beta=0.9, init_hidden=True, output=True)
-net = nn.Sequential(snnm.RRAMLinear(64, 10), neuron)
+images, labels = map(torch.tensor, load_digits(return_X_y=True))
+net = torch.nn.Sequential(snnm.RRAMLinear(64, 10), snnm.MIF(0.9, init_hidden=True, output=True))
 adam = torch.optim.Adam(net.parameters(), lr=0.02)
 for _ in range(20):
     snnm.reset(net)
-    spk, mem = snnm.run(net, shown)
-    loss = nn.functional.cross_entropy(mem.sum(0), labels)
-    adam.zero_grad(), loss.backward(), adam.step()
+    spk, mem = snnm.run(net, (images.float() / 16).expand(10, -1, -1))  # 10 time steps
+    torch.nn.functional.cross_entropy(mem.sum(0), labels).backward()
+    adam.step(), adam.zero_grad()
 print("accuracy", (mem.sum(0).argmax(1) == labels).float().mean())

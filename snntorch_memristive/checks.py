@@ -14,28 +14,28 @@ from typing import Any
 def check_finite(unit: str, **values: Any) -> None:
     """Raise ValueError unless every number in ``values`` is finite."""
     for name, value in values.items():
-        if isinstance(value, Real) and not math.isfinite(value):
+        if _is_number(value) and not math.isfinite(value):
             raise ValueError(f"Expected a finite `{name}` in {unit}, but got {value}.")
 
 
 def check_positive(unit: str, **values: Any) -> None:
     """Raise ValueError unless every number in ``values`` is finite and above zero."""
     for name, value in values.items():
-        if isinstance(value, Real) and not (math.isfinite(value) and value > 0):
+        if _is_number(value) and not (math.isfinite(value) and value > 0):
             raise ValueError(f"Expected `{name}` > 0 {unit}, but got {value:g} {unit}.")
 
 
 def check_not_negative(**values: Any) -> None:
     """Raise ValueError unless every number in ``values`` is finite and not below zero."""
     for name, value in values.items():
-        if isinstance(value, Real) and not (math.isfinite(value) and value >= 0):
+        if _is_number(value) and not (math.isfinite(value) and value >= 0):
             raise ValueError(f"Expected `{name}` >= 0 and finite, but got {value:g}.")
 
 
 def check_within(low: float, high: float, **values: Any) -> None:
     """Raise ValueError unless every number in ``values`` is in [low, high]."""
     for name, value in values.items():
-        if isinstance(value, Real) and not low <= value <= high:
+        if _is_number(value) and not low <= value <= high:
             raise ValueError(f"Expected `{name}` in [{low:g}, {high:g}], but got {value:g}.")
 
 
@@ -51,8 +51,7 @@ def check_whole(low: int, high: int, **values: Any) -> None:
 def check_greater(unit: str, **pair: Any) -> None:
     """Raise ValueError unless the first of the two numbers is above the second."""
     (high, above), (low, below) = pair.items()
-    numbers = isinstance(above, Real) and isinstance(below, Real)
-    if numbers and not above > below:
+    if _is_number(above) and _is_number(below) and not above > below:
         raise ValueError(
             f"Expected `{high}` > `{low}`, but got {high}={above:g} {unit} "
             f"and {low}={below:g} {unit}."
@@ -64,3 +63,7 @@ def check_choice(name: str, value: Any, choices: Mapping[str, Any] | tuple[str, 
     if value not in choices:
         known = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"Expected `{name}` to be one of {known}, but got {value!r}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)

@@ -72,7 +72,7 @@ def convert(
     # A state that still has its graph cannot be copied; its value can.
     memo = {id(state): state.detach().clone() for state in _states_with_graph(net)}
     crossbar_settings = {"rram": rram, "array": array}
-    twin = _twin(copy.deepcopy(net, memo), crossbar_settings, neuron_settings, done={})
+    twin: Any = _twin(copy.deepcopy(net, memo), crossbar_settings, neuron_settings, done={})
     twin.left_digital = dict(_left_digital(twin))
     neurons = [n for n, m in twin.named_modules() if _is_foreign_neuron(m)]
     if neurons:
@@ -98,7 +98,7 @@ def _twin(
     return done[id(module)]
 
 
-def _replaced(module: nn.Module, crossbar: dict[str, Any], settings: dict[str, Any]) -> nn.Module:
+def _replaced(module: Any, crossbar: dict[str, Any], settings: dict[str, Any]) -> nn.Module:
     if type(module) is nn.Linear:
         return RRAMLinear.from_linear(module, **crossbar)
     if type(module) is nn.Conv2d:
@@ -119,19 +119,20 @@ def _replaced(module: nn.Module, crossbar: dict[str, Any], settings: dict[str, A
         return _adopt(LapicqueMIF(**_flags(module, settings), **rc, **settings), module)
     if type(module) in (snn.Synaptic, snn.Alpha):
         twin = SynapticMIF if type(module) is snn.Synaptic else AlphaMIF
-        decay = {"alpha": _held(module.alpha), "learn_alpha": _is_learned(module, "alpha")}
+        learned = _is_learned(module, "alpha")
+        decay: dict[str, Any] = {"alpha": _held(module.alpha), "learn_alpha": learned}
         return _adopt(twin(**_flags(module, settings), **decay, **settings), module)
     return module
 
 
 def _flags(neuron: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """The arguments that snnTorch's neurons share, read back from one of them."""
-    plain = ("init_hidden", "inhibition", "output", "surrogate_disable")
-    plain += ("state_quant", "reset_mechanism")
+    plain = ["init_hidden", "inhibition", "output", "surrogate_disable"]
+    plain += ["state_quant", "reset_mechanism"]
     if hasattr(neuron, "reset_delay"):
-        plain += ("reset_delay",)
+        plain += ["reset_delay"]
     if settings.get("spike") == "binary":  # snnTorch's default is a closure: not to be pickled
-        plain += ("spike_grad",)
+        plain += ["spike_grad"]
     return {name: getattr(neuron, name) for name in plain} | {
         "beta": _held(neuron.beta),
         "threshold": neuron.threshold,
@@ -151,7 +152,7 @@ def _recurrence(neuron: snn.RLeaky) -> dict[str, Any]:
     }
 
 
-def _adopt(twin: nn.Module, digital: nn.Module) -> nn.Module:
+def _adopt(twin: nn.Module, digital: Any) -> nn.Module:
     for name, parameter in twin.named_parameters(recurse=False):
         if name in digital._parameters:
             parameter.requires_grad_(digital._parameters[name].requires_grad)

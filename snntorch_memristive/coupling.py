@@ -55,7 +55,7 @@ def matched_window(layer: RRAMLinear, neuron: MIF) -> RRAM:
     Raises:
         TypeError, ValueError: as :func:`couple`.
     """
-    _check(layer, neuron)
+    _checked(layer, neuron)
     factor = _unit_current(layer) / float(neuron.amperes(1.0))
     rram = layer.rram
     return replace(rram, r_on=rram.r_on * factor, r_off=rram.r_off * factor)
@@ -100,13 +100,13 @@ def couple(layer: RRAMLinear, neuron: MIF, v_zero: float | None = None) -> MIF:
     >>> tuple(coupled.circuit.r_load.shape), f"{coupled.gain:.3f}"
     ((3,), '1.000')
     """
-    _check(layer, neuron)
-    plain = replace(neuron.circuit, c_mem=MIFCircuit.c_mem)  # beta sets it; kernels are per circuit
+    circuit = _checked(layer, neuron)
+    plain = replace(circuit, c_mem=MIFCircuit.c_mem)  # beta sets it; kernels are per circuit
     nominal = 1 / (FAINT * plain.leak() * plain.c_mem)
-    v_zero = plain.rest()["v"] if v_zero is None else v_zero
+    e_load = plain.rest()["v"] if v_zero is None else v_zero
     coupled = MIF(
         **{name: getattr(neuron, name) for name in SETTINGS},
-        circuit=LoadedMIFCircuit(**vars(plain), r_load=nominal, e_load=v_zero),
+        circuit=LoadedMIFCircuit(**vars(plain), r_load=nominal, e_load=e_load),
         learn_device={"r_load": (layer.out_features,)},
     )
     g = _column_conductance(layer)
@@ -128,14 +128,16 @@ def _unit_current(layer: RRAMLinear) -> float:
     return (rram.g_on - rram.g_off) * layer.array.v_read / float(layer.w_max())
 
 
-def _check(layer: RRAMLinear, neuron: MIF) -> None:
+def _checked(layer: RRAMLinear, neuron: MIF) -> MIFCircuit:
+    """The circuit of ``neuron``, if the two can be coupled."""
     if not isinstance(layer, RRAMLinear):
         raise TypeError(f"Expected `layer` to be an RRAMLinear, but got {type(layer).__name__}.")
     if not isinstance(neuron, MIF):
         raise TypeError(f"Expected `neuron` to be a MIF, but got {type(neuron).__name__}.")
-    circuit = type(neuron.circuit)
-    if circuit is not MIFCircuit:
-        raise TypeError(f"Expected a `neuron` with a MIFCircuit, but got a {circuit.__name__}.")
+    circuit = neuron.circuit
+    if type(circuit) is not MIFCircuit:
+        name = type(circuit).__name__
+        raise TypeError(f"Expected a `neuron` with a MIFCircuit, but got a {name}.")
     trained = [name for name, _ in neuron.named_parameters()]
     if trained:
         raise ValueError(f"Expected a `neuron` that trains nothing, but got {', '.join(trained)}.")
@@ -149,3 +151,4 @@ def _check(layer: RRAMLinear, neuron: MIF) -> None:
         raise ValueError(f"Expected ohmic cells, but got {layer.rram.conduction}.")
     if not layer.array.wires.ideal:
         raise ValueError(f"Expected an array with ideal wires, but got {layer.array.wires}.")
+    return circuit

@@ -8,13 +8,13 @@ devices, and is differentiable with respect to them.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .checks import check_positive
-from .circuits import Circuit, MIFCircuit
+from .circuits import Circuit, MIFCircuit, Resistor
 from .crossbar import Crossbar, RRAMConv2d, RRAMOneToOne
 from .functional import integrate, rest_state
 from .neurons import RMIF, MemristiveNeuron
@@ -118,7 +118,8 @@ class EnergyReport:
     @property
     def neurons(self) -> Tensor:
         """The part of the neurons (J, 0-d)."""
-        parts = [row.energy for row in self.rows if row.balance is not None]
+        rows = [row for row in self.rows if row.balance is not None]
+        parts = [row.energy for row in rows if row.energy is not None]
         return sum(parts, torch.zeros_like(self.total))
 
     def area(
@@ -218,7 +219,8 @@ class AreaReport:
         return sum(row.area for row in self.rows)
 
     def __str__(self) -> str:
-        table = [("layer", "kind", "memristors", "their area", "capacitors", "share")]
+        heading = ("layer", "kind", "memristors", "their area", "capacitors", "share")
+        table: list[tuple[str, ...]] = [heading]
         for row in self.rows:
             areas = (_area(a) for a in (row.memristor_area, row.capacitor_area))
             share = f"{row.area / self.total:.1%}"
@@ -238,7 +240,7 @@ def energy(
     net: nn.Sequential,
     input_: Tensor,  # shape: (time, batch, ...)
     *,
-    v_read: Volt | None = None,
+    v_read: Annotated[float, "V"] | None = None,
 ) -> EnergyReport:
     r"""Energy that the memristors of ``net`` turn into heat in one inference, layer by layer.
 
@@ -294,9 +296,10 @@ def energy(
     for row in rows:
         if "energy" in row:
             row["share"] = row["energy"].item() / total
+    crossbars = [visit.layer for visit in visits if isinstance(visit.layer, Crossbar)]
     return EnergyReport(
         rows=tuple(LayerEnergy(**row) for row in rows),
-        v_read=tuple(sorted({_volts(v.layer, v_read) for v in visits if _is_crossbar(v)})),
+        v_read=tuple(sorted({_volts(layer, v_read) for layer in crossbars})),
         steps=input_.shape[0],
         dt=tuple(sorted(set(lengths))),
         batch=input_.shape[1],
@@ -306,7 +309,7 @@ def energy(
 def balance(
     circuit: Circuit,
     i_in: Tensor,  # shape: (time, *neurons), A
-    dt: Second,
+    dt: Annotated[float, "s"],
     state: State | None = None,  # shapes: (*neurons)
     hold_memristors: bool = False,
 ) -> Balance:  # shapes: (*neurons), J
@@ -394,8 +397,8 @@ def _visits(net: nn.Sequential, record: Tensor) -> Iterator[_Visit]:
     names = {module: name for name, module in net.named_modules()}
     for layer in _layers(net):
         with _listening(layer) as heard:
-            output = _through(layer, record)
-        if heard:
+            output: Any = _through(layer, record)
+        if isinstance(layer, RMIF) and heard:
             sent, received = (torch.stack(part) for part in zip(*heard, strict=True))
             yield _Visit(names[layer.recurrent], layer.recurrent, sent)
             record = record + received
@@ -427,10 +430,6 @@ def _step_lengths(visits: Sequence[_Visit]) -> list[float]:
         following = visit.layer if isinstance(visit.layer, MemristiveNeuron) else following
         lengths.append(following.dt)
     return lengths[::-1]
-
-
-def _is_crossbar(visit: _Visit) -> bool:
-    return isinstance(visit.layer, Crossbar)
 
 
 def _volts(layer: Crossbar, v_read: float | None) -> float:
@@ -492,9 +491,11 @@ def _of_neurons(neuron: MemristiveNeuron, input_: Tensor) -> dict:
 def _powers(circuit: MIFCircuit, state: State, i_in: Tensor) -> dict[str, Tensor]:
     """Powers (W) by the names that :class:`Balance` gives to their integrals."""
     charging = circuit.c_mem * circuit.membrane(state, i_in)["v"].rate(state["v"])
-    powers, leaving = {}, 0.0
+    powers: dict[str, Tensor] = {}
+    leaving: Value = 0.0
     for k, branch in enumerate(circuit.branches()[:2], start=1):
         across = state["v"] - branch.source
+        assert not isinstance(branch.device, Resistor)  # a load is the third
         current = branch.device.current(state[branch.state], across)
         powers[f"source{k}"] = -branch.source * current
         powers[f"memristor{k}"] = across * current

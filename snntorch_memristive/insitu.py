@@ -3,14 +3,14 @@
 A weight is a differential pair of cells, as in :mod:`snntorch_memristive.crossbar`, but here the
 conductances are what is kept and the parameter is what they stand for. A pulse moves a cell by a
 step that is neither the same in both directions nor the same at every conductance, and never out
-of its window. ``Dimensionless`` states are shares of the window: 0 at ``r_off``, 1 at ``r_on``.
+of its window. States are shares of the window: 0 at ``r_off``, 1 at ``r_on``.
 """
 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +18,6 @@ from torch import Tensor
 from .checks import check_choice, check_not_negative
 from .crossbar import from_pair
 from .devices import RRAM
-from .units import Dimensionless
 
 RULES = ("stochastic", "sign")
 """How a wanted change becomes a number of pulses; see :class:`PulsedSGD`."""
@@ -61,15 +60,15 @@ class Pulses:
             not finite.
     """
 
-    step_on: Dimensionless
+    step_on: Annotated[float, "1"]
     """First step of a raising pulse, from ``r_off``, as a fraction of the window."""
-    step_off: Dimensionless
+    step_off: Annotated[float, "1"]
     """First step of a lowering pulse, from ``r_on``, likewise."""
-    nonlinearity_on: Dimensionless = 0.0
+    nonlinearity_on: Annotated[float, "1"] = 0.0
     """Logarithm of how many times a raising step is smaller at ``r_on`` than at ``r_off``."""
-    nonlinearity_off: Dimensionless = 0.0
+    nonlinearity_off: Annotated[float, "1"] = 0.0
     """Logarithm of how many times a lowering step is smaller at ``r_off`` than at ``r_on``."""
-    spread: Dimensionless = 0.0
+    spread: Annotated[float, "1"] = 0.0
     """Cycle to cycle: standard deviation of a pulse's step, as a fraction of that step."""
 
     def __post_init__(self) -> None:
@@ -385,11 +384,13 @@ class PulsedSGD(torch.optim.Optimizer):
         return from_pair(state["pair"], self.rram, state["w_max"]).to(param.dtype)
 
     def _check_step(self, param: Tensor) -> None:
-        if param.grad.is_sparse:
+        grad = param.grad
+        assert grad is not None
+        if grad.is_sparse:
             raise RuntimeError("Expected a dense gradient, but got a sparse one.")
-        if not param.grad.isfinite().all():
+        if not grad.isfinite().all():
             raise ValueError(
-                f"Expected finite gradients, but got {float(param.grad.sum())} in one of shape "
+                f"Expected finite gradients, but got {float(grad.sum())} in one of shape "
                 f"{tuple(param.shape)}."
             )
         if not torch.equal(param, self._weight(param)):
@@ -400,6 +401,7 @@ class PulsedSGD(torch.optim.Optimizer):
 
     def _pulse(self, param: Tensor, group: dict[str, Any]) -> None:
         state = self.state[param]
+        assert param.grad is not None
         wanted = param.grad.to(state["pair"].dtype)
         wanted = wanted * (-group["lr"] / (self.pulses.pair_step * state["w_max"]))
         size = wanted.abs()

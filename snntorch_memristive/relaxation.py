@@ -32,7 +32,7 @@ class Relaxation(NamedTuple):
         # A logistic far from its threshold underflows to a rate of exactly 0 on both sides.
         return self.drive / (self.decay + SLOWEST)
 
-    def rate(self, state: Value) -> Value:
+    def rate(self, state: Tensor) -> Tensor:
         """Time derivative of ``state`` (unit of the state per second)."""
         return self.drive - self.decay * state
 

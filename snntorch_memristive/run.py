@@ -1,6 +1,7 @@
 """A feed-forward network through time, layer by layer."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +73,7 @@ def run(
     layers = list(_layers(net))
     if layers == [net] or len(set(layers)) < len(layers):  # one layer serves twice: order counts
         return _step_by_step(net, input_)
-    record: Record = input_
+    record: Any = input_  # a tuple only behind the last layer
     for layer in layers:
         record = _through(layer, record)
     return record
@@ -80,7 +81,8 @@ def run(
 
 def _layers(net: nn.Module) -> Iterator[nn.Module]:
     """``net`` in parts that are called one after the other, or as it is."""
-    if type(net).forward is nn.Sequential.forward and not _has_hooks(net):
+    is_chain = type(net).forward is nn.Sequential.forward and not _has_hooks(net)
+    if isinstance(net, nn.Sequential) and is_chain:
         for layer in net:
             yield from _layers(layer)
     else:

@@ -4,12 +4,15 @@ Every physical field of a device or a circuit carries one of these, so that plot
 netlists and documentation can print its unit. Nothing is scaled: ohm, volt, second.
 """
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from torch import Tensor
 
 Value = float | Tensor
 """A parameter: a number, or a tensor when it is learned or differs between neurons."""
+
+Number = TypeVar("Number", float, Tensor)
+"""Either of the two, and the same one throughout a signature."""
 
 Ampere = Annotated[Value, "A"]
 Dimensionless = Annotated[Value, "1"]

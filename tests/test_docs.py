@@ -1,5 +1,6 @@
 """The site builds without a warning, and a browser has nothing to say against any page."""
 
+import ast
 import html.parser
 import json
 import os
@@ -12,6 +13,8 @@ import sys
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+import snntorch_memristive
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 BROWSER = shutil.which("chromium")
@@ -49,6 +52,39 @@ def test_the_example_of_the_landing_page_learns(capsys):
     assert all(p.grad.abs().max() > 0 for p in names["net"].parameters())
     accuracy = float(re.search(r"tensor\((.*)\)", capsys.readouterr().out)[1])
     assert accuracy > 0.8  # chance is 0.1
+
+
+def messages():
+    """Patterns of all that the package raises and warns of, from its source."""
+    for path in pathlib.Path(snntorch_memristive.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            warns = isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"
+            if isinstance(node, ast.Raise) or warns:
+                for text in ast.walk(node):
+                    if isinstance(text, (ast.JoinedStr, ast.Constant)):
+                        yield from patterns(text)
+
+
+def patterns(text):
+    """Of a message up to the end of every sentence; a value may be anything."""
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    fixed = [part.value if isinstance(part, ast.Constant) else "\0" for part in parts]
+    if not all(isinstance(part, str) for part in fixed):
+        return
+    message = "".join(fixed)
+    if len(message.replace("\0", "")) > 10:  # else it is a value's own text
+        for end in re.finditer(r"[.:](?= )|but got \0|$", message):
+            yield re.compile(re.escape(message[: end.end()]).replace("\0", ".+"))
+
+
+def test_every_message_that_the_page_of_errors_quotes_is_one_of_the_package():
+    known = list(messages())
+    page = (DOCS / "errors.md").read_text().replace("\\`", "`")
+    quotes = [" ".join(q.split()) for q in re.findall(r"\*\*(.+?)\*\*", page, flags=re.DOTALL)]
+    stale = [quote for quote in quotes if not any(p.fullmatch(quote) for p in known)]
+    assert len(quotes) > 10
+    assert not stale
+    assert not any(p.fullmatch("Expected a finite `output`, but it has holes.") for p in known)
 
 
 def test_every_local_link_and_image_exists(site):

@@ -14,7 +14,7 @@ class Resistor:
 
     r: Ohm
 
-    def conductance(self, x: None) -> Value:
+    def conductance(self) -> Value:
         """1 / r (S)."""
         return 1 / self.r
 
@@ -24,9 +24,11 @@ class Branch(NamedTuple):
 
     device: MSS | Resistor
     source: Volt
-    state: str | None = None
-    """Name of the device's state in the circuit; None if it has none."""
+    state: str = ""
+    """Name of the device's state in the circuit; empty if it has none."""
 
     def conductance(self, state: State) -> Value:
         """Of the device (S), any shape, when the circuit is in ``state``."""
-        return self.device.conductance(None if self.state is None else state[self.state])
+        if isinstance(self.device, Resistor):
+            return self.device.conductance()
+        return self.device.conductance(state[self.state])

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -28,6 +28,12 @@ class Circuit(ABC):
 
     state_units: ClassVar[dict[str, str]]
     """SI unit of every state."""
+
+    if TYPE_CHECKING:  # a subclass has it as a field
+
+        @property
+        def c_mem(self) -> Value:
+            """Membrane capacitor (F)."""
 
     @abstractmethod
     def equations(self, hold_memristors: bool = False) -> tuple[Equation, ...]:

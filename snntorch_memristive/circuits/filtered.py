@@ -61,7 +61,8 @@ class FilteredMIFCircuit(MIFCircuit):
     def arriving(self, state: State, i_in: Tensor) -> Tensor:
         """What has passed the filters."""
         filters = self.filters(state, i_in).items()
-        return sum(state[name] + self.lead * filter_.rate(state[name]) for name, filter_ in filters)
+        first, *others = (state[n] + self.lead * filter_.rate(state[n]) for n, filter_ in filters)
+        return sum(others, start=first)
 
 
 @dataclass(frozen=True)

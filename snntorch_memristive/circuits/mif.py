@@ -57,7 +57,9 @@ class MIFCircuit(Circuit):
         check_finite("V", e1=self.e1, e2=self.e2)
         for name, device in (("m1", self.m1), ("m2", self.m2)):
             if not device.ohmic:
-                raise ValueError(f"Expected an ohmic `{name}` (phi = 1), but got {device.phi=}.")
+                raise ValueError(
+                    f"Expected an ohmic `{name}` (phi = 1), but got phi = {device.phi}."
+                )
 
     def branches(self) -> tuple[Branch, ...]:
         """What is in parallel with the capacitor."""
@@ -73,7 +75,8 @@ class MIFCircuit(Circuit):
 
     def membrane(self, state: State, i_in: Tensor) -> dict[str, Relaxation]:
         """Kirchhoff's current law at the membrane."""
-        current, conductance = self.arriving(state, i_in), 0.0
+        current = self.arriving(state, i_in)
+        conductance: Value = 0.0
         for branch in self.branches():
             g = branch.conductance(state)
             current = current + g * branch.source
@@ -85,7 +88,7 @@ class MIFCircuit(Circuit):
         return {
             branch.state: branch.device.relaxation(state["v"] - branch.source)
             for branch in self.branches()
-            if branch.state is not None
+            if isinstance(branch.device, MSS)
         }
 
     @property

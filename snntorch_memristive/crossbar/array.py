@@ -1,13 +1,14 @@
 """How cells are joined to an array, and what it reads of them."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from ..checks import check_choice, check_not_negative, check_positive
 from ..devices.mss import BOLTZMANN, ELEMENTARY_CHARGE
-from ..units import Hertz, Kelvin, Volt
+from ..units import Hertz, Kelvin
 from .mapping import MAPPINGS
 from .wires import Wires, approximate, effective
 
@@ -33,7 +34,7 @@ class Array:
     """Resistance of word and bit lines, drivers and sense amplifiers."""
     exact: bool = True
     """Solve the circuit of wires and cells, or take its first order (``wires.approximate``)."""
-    v_read: Volt = 0.1
+    v_read: Annotated[float, "V"] = 0.1
     """Voltage of an input of 1."""
     bandwidth: Hertz = 0.0
     """Bandwidth of the read-out, in which cells make thermal and shot noise; 0 for none."""

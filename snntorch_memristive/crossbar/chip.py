@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..checks import check_not_negative, check_positive, check_within
 from ..devices import RRAM
 from ..tracing import is_wrapped
-from .draws import bands, drawn, drawn_until_close
+from .draws import Band, bands, drawn, drawn_until_close
 from .effects import ROOM, acceleration
 from .mapping import counted_once
 
@@ -57,13 +57,14 @@ class Chip(nn.Module):
     device, or of other cells, is refused.
     """
 
+    _kept: dict[tuple, Tensor]
     _kept_of: tuple = ()
 
     def _cells(self) -> dict[str, Tensor]:
         """The trained tensors that live in cells, by name."""
         raise NotImplementedError
 
-    def _asked_for(self, name: str, band: slice) -> Tensor:
+    def _asked_for(self, name: str, band: Band) -> Tensor:
         """Conductances (S) that cells of ``band`` should have. Shape: (2, *cells)."""
         raise NotImplementedError
 
@@ -227,19 +228,19 @@ class Chip(nn.Module):
         )
         return tuple(e for e, strength in zip(EFFECTS, strengths, strict=True) if strength)
 
-    def _bands(self, name: str) -> list[slice]:
+    def _bands(self, name: str) -> list[Band]:
         cells = self._cells()[name]
         if not cells.dim():
             return [...]
         # Cells that share references are not cut: the references are those of all bands.
         return [slice(0, len(cells))] if self._shares_references() else bands(cells.shape)
 
-    def _place(self, name: str, band: slice) -> int:
+    def _place(self, name: str, band: Band) -> int:
         start = band.start if isinstance(band, slice) else 0
         return list(self._cells()).index(name) * PLACES + start
 
     def _by_cell(
-        self, draw: Callable[[int, Tensor], Tensor], name: str, band: slice, like: Tensor
+        self, draw: Callable[[int, Tensor], Tensor], name: str, band: Band, like: Tensor
     ) -> Tensor:
         """``draw(place, like)`` for cells of ``band`` (2, *cells), once for every reference."""
         place = self._place(name, band)
@@ -250,7 +251,7 @@ class Chip(nn.Module):
         one = draw(place + PLACES // 2, references[::each])
         return torch.stack([draw(place, own), one.repeat_interleave(each, 0)])
 
-    def _placed_draw(self, seed: Tensor, name: str, band: slice, uniform: bool) -> Tensor:
+    def _placed_draw(self, seed: Tensor, name: str, band: Band, uniform: bool) -> Tensor:
         """Draws for the cells of ``band``, shape (2, *cells)."""
         cells = self._cells()[name].detach()[band]
 
@@ -259,7 +260,7 @@ class Chip(nn.Module):
 
         return self._by_cell(draw, name, band, cells.expand(2, *cells.shape))
 
-    def _draw(self, effect: str, name: str, band: slice) -> Tensor | None:
+    def _draw(self, effect: str, name: str, band: Band) -> Tensor | None:
         """What ``effect`` takes from the chip for the cells of ``band``; None if it is off.
 
         Kept while training, where the weights are written again and again.
@@ -280,13 +281,13 @@ class Chip(nn.Module):
             self._kept[key] = draw
         return self._kept[key]
 
-    def _missed_by(self, name: str, band: slice, asked: Tensor) -> Tensor | None:
+    def _missed_by(self, name: str, band: Band, asked: Tensor) -> Tensor | None:
         """The programming error of the cells of ``band``, in units of its standard deviation."""
         if not self.rram.has_programming_error or self.rram.tolerance is None:
             return self._draw("programming", name, band)
         return self._verified(name, band, asked)[..., 0]
 
-    def _verified(self, name: str, band: slice, asked: Tensor) -> Tensor:
+    def _verified(self, name: str, band: Band, asked: Tensor) -> Tensor:
         """Error, repeats and misses of cells ``asked`` for (S). Shape: (2, *cells, 3)."""
         rram, seed = self.rram, self.chip[EFFECTS.index("programming")]
         states = (asked.detach() - rram.g_off) / (rram.g_on - rram.g_off)

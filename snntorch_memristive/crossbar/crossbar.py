@@ -11,6 +11,7 @@ from ..devices import Ohmic
 from ..tracing import is_traced
 from .array import Array, from_lines, to_lines
 from .chip import FAULTS, Chip
+from .draws import Band
 from .effects import drift, fail, misprogram, quantise, read_variance, spread, stick, wear
 from .mapping import (
     clip,
@@ -37,6 +38,8 @@ class Crossbar(Chip):
     as it is; with an ideal device nothing is written, and it passes through as in torch.
     """
 
+    weight: Tensor
+    _array: Array
     _written: Written | None = None
     _output_dim = -1
     """Dimension of an output that counts the bit lines."""
@@ -109,7 +112,7 @@ class Crossbar(Chip):
 
     # From weights to conductances and back
 
-    def _asked_for(self, name: str, band: slice) -> Tensor:
+    def _asked_for(self, name: str, band: Band) -> Tensor:
         return self._aimed(self._cells()[name][band], self.w_max())
 
     def _aimed(self, cells: Tensor, w_max: Tensor) -> Tensor:
@@ -118,7 +121,7 @@ class Crossbar(Chip):
             cells = clip(cells, w_max)
         return quantise(to_pair(cells, self.rram, w_max, self.array.mapping), self.rram)
 
-    def _programmed(self, name: str, cells: Tensor, band: slice, w_max: Tensor) -> Tensor:
+    def _programmed(self, name: str, cells: Tensor, band: Band, w_max: Tensor) -> Tensor:
         """Conductances (S) of the cells of ``band``, (2, ...), by way of every effect."""
         rram = self.rram
 
@@ -148,7 +151,7 @@ class Crossbar(Chip):
         }
 
     def _mapped_in_bands(self, name: str, cells: Tensor, w_max: Tensor) -> Tensor:
-        def mapped(band: slice) -> Tensor:
+        def mapped(band: Band) -> Tensor:
             g = self._programmed(name, cells, band, w_max)
             return from_pair(g, self.rram, w_max, self.array.mapping).to(cells.dtype)
 
@@ -178,7 +181,7 @@ class Crossbar(Chip):
         return 2 * cells.numel()
 
     def _cells(self) -> dict[str, Tensor]:
-        cells = {"weight": self.weight, "bias": self.bias}
+        cells: dict[str, Any] = {"weight": self.weight, "bias": self.bias}
         return {name: tensor for name, tensor in cells.items() if tensor is not None}
 
     # What was written is kept
@@ -205,15 +208,15 @@ class Crossbar(Chip):
     def _up_to_date(self, cells: dict[str, Tensor]) -> Written:
         """The mapping of the cells as they are, worked out anew if they have been written."""
         self._settle()
-        written = self._written
+        written, seeds = self._written, self._seeds_now()
         if written is None:
             self._check_weights()
-        seeds = self._seeds_now()
-        fresh = written is not None and written.seeds == seeds and not written.is_stale
-        if not (fresh and written.serves(self._bent())):
-            self._written = self._work_out(cells)
-            self._written.seeds = seeds
-        return self._written
+        elif written.seeds == seeds and not written.is_stale and written.serves(self._bent()):
+            return written
+        written = self._work_out(cells)
+        written.seeds = seeds
+        self._written = written
+        return written
 
     def _work_out(self, cells: dict[str, Tensor]) -> Written:
         w_max, bent = self.w_max(), self._bent()
@@ -338,7 +341,8 @@ class Crossbar(Chip):
         if self.array.bandwidth:
             total = total + self.array.shot_variance(summed(input_.abs(), "g"))
             # Heat makes noise in a cell whatever its input, that of a padded position too.
-            heat = sum(g[half].reshape(g.shape[1], -1).sum(1) for g in of_cells["g"].values())
+            heats = [g[half].reshape(g.shape[1], -1).sum(1) for g in of_cells["g"].values()]
+            heat = sum(heats[1:], start=heats[0])
             heat = heat.unflatten(0, (-1, *[1] * (-1 - self._output_dim))).to(input_)
             total = total + self.array.thermal_variance(heat)
         return total

@@ -5,6 +5,7 @@ by band. As operations of torch, they can be part of a compiled graph.
 """
 
 from collections.abc import Sequence
+from types import EllipsisType
 
 import torch
 from torch import Tensor
@@ -16,7 +17,11 @@ BAND = 1 << 16
 """About how many cells a band of more has."""
 
 
-def bands(shape: Sequence[int]) -> list[slice]:
+Band = slice | EllipsisType
+"""Outputs of cells; all there is of a layer with one cell is ``...``."""
+
+
+def bands(shape: Sequence[int]) -> list[Band]:
     """The outputs of cells of ``shape`` (out, ...), in bands."""
     outputs, per_output = shape[0], torch.Size(shape[1:]).numel()
     size = outputs if outputs * per_output <= WHOLE else BAND // per_output
@@ -24,7 +29,12 @@ def bands(shape: Sequence[int]) -> list[slice]:
     return [slice(k, min(k + size, outputs)) for k in range(0, max(1, outputs), size)]
 
 
-@torch.library.custom_op("snntorch_memristive::drawn", mutates_args=())
+# torch 2.4 and 2.5 cannot tell a schema from collections.abc.Sequence.
+@torch.library.custom_op(
+    "snntorch_memristive::drawn",
+    mutates_args=(),
+    schema="(Tensor seed, int place, SymInt[] shape, bool uniform) -> Tensor",
+)
 def drawn(seed: Tensor, place: int, shape: Sequence[int], uniform: bool) -> Tensor:
     """Numbers of unit variance, or uniform in [0, 1), float32, for ``place`` on a chip.
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..devices import RRAM
+from ..units import Value
 
 BOLTZMANN = 8.617333e-5
 """Boltzmann's constant (eV/K)."""
@@ -33,9 +34,11 @@ def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     if draw is None:
         return g
     window = rram.g_on - rram.g_off
-    width = rram.programming_error
-    if isinstance(width, tuple):
+    width: Value
+    if isinstance(rram.programming_error, tuple):
         width = rram.programming_width((g.detach() - rram.g_off) / window)
+    else:
+        width = rram.programming_error
     written = (draw * (width * window)).add_(g.detach()).clamp_(rram.g_off, rram.g_on)
     return _straight_through(written, g)
 
@@ -89,7 +92,7 @@ def wear(g: Tensor, rram: RRAM, draw: Tensor | None, writes: Tensor | int) -> Te
 
     The endurance is each device's own, lognormal (``draw`` of unit variance).
     """
-    if draw is None:
+    if draw is None or rram.endurance is None:
         return g
     life = rram.endurance * (draw * rram.endurance_spread).exp()
     return torch.where(life < writes, rram.g_on, g)

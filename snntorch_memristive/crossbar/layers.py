@@ -1,6 +1,6 @@
 """Layers of torch.nn whose weights are RRAM cells."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +106,7 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
         bias: bool = True,
-        padding_mode: str = "zeros",
+        padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros",
         device: Any = None,
         dtype: torch.dtype | None = None,
         *,
@@ -137,20 +137,10 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
         array: Array = Array(),  # noqa: B008 (frozen)
     ) -> "RRAMConv2d":
         """A crossbar that holds the very parameters of ``conv``."""
-        layer = cls(
-            conv.in_channels,
-            conv.out_channels,
-            conv.kernel_size,
-            conv.stride,
-            conv.padding,
-            conv.dilation,
-            conv.groups,
-            conv.bias is not None,
-            conv.padding_mode,
-            device="meta",
-            rram=rram,
-            array=array,
-        )
+        sizes = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation")
+        settings = {name: getattr(conv, name) for name in (*sizes, "groups", "padding_mode")}
+        bias = conv.bias is not None
+        layer = cls(**settings, bias=bias, device="meta", rram=rram, array=array)
         return _adopt(layer, conv)
 
     def forward(self, input_: Tensor) -> Tensor:

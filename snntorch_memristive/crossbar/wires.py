@@ -13,13 +13,11 @@ its inputs. Functions are pure and take the conductances ``g`` of the cells in S
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-
-from ..units import Ohm
 
 PASSES = 2
 """Passes of :func:`approximate`; the first alone is the plain first-order formula."""
@@ -33,13 +31,13 @@ class Wires:
         ValueError: if a resistance is negative or not finite.
     """
 
-    r_word: Ohm = 0.0
+    r_word: Annotated[float, "Ω"] = 0.0
     """Segment of a word line: between neighbouring cells, and before the first cell."""
-    r_bit: Ohm = 0.0
+    r_bit: Annotated[float, "Ω"] = 0.0
     """Segment of a bit line: between neighbouring cells, and behind the last cell."""
-    r_source: Ohm = 0.0
+    r_source: Annotated[float, "Ω"] = 0.0
     """From a driver to its word line."""
-    r_sense: Ohm = 0.0
+    r_sense: Annotated[float, "Ω"] = 0.0
     """From a bit line to the virtual ground that reads it."""
 
     def __post_init__(self) -> None:

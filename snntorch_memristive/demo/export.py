@@ -33,7 +33,7 @@ def _trained(args: argparse.Namespace) -> tuple[Net, torch.Tensor]:
     settings, networks = read(args.checkpoint)
     if "memristive" not in networks:
         raise ValueError(f"Expected a trained memristive network, but {args.checkpoint} has none.")
-    images = load(settings.get("data"), args.data_root)
+    images = load(str(settings.get("data")), args.data_root)
     if not 0 <= args.sample < len(images.test_images):
         raise ValueError(
             f"Expected a --sample from 0 to {len(images.test_images) - 1}, but got {args.sample}."
@@ -52,14 +52,17 @@ def _trained(args: argparse.Namespace) -> tuple[Net, torch.Tensor]:
 
 
 def _compare(net: Net, image: torch.Tensor, args: argparse.Namespace) -> None:
+    from matplotlib.figure import Figure
+
     from ..plots import compared
 
     found = spice.compare(net, image, coupling=args.coupling)
     print(found)
     last = found.layers[-1]
-    ax = compared(last)
+    figure = compared(last).figure
+    assert isinstance(figure, Figure)
     path = args.out / "comparison.png"
-    ax.figure.savefig(path, dpi=150, bbox_inches="tight")
+    figure.savefig(path, dpi=150, bbox_inches="tight")
     print(f"Written: {path}.")
 
 

@@ -1,8 +1,11 @@
 """The figure of the demonstration."""
 
+from typing import Any
+
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
 from .. import plots
@@ -41,8 +44,9 @@ def draw(
     x1 = torch.stack([neuron.states(mem)["x1"][0] for _, mem in steps])
     shown = _spread(spk.sum(0))
 
-    figure = Figure(figsize=(13, 7), layout="constrained")
-    axes = [ax for row in figure.subfigures(2, 1) for ax in row.subplots(1, 3)]
+    figure = Figure(figsize=(13, 7), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    halves: Any = figure.subfigures(2, 1)
+    axes = [ax for row in halves for ax in row.subplots(1, 3)]
     for ax, heading in zip(axes, HEADINGS, strict=True):
         ax.set_title(heading, loc="left", fontsize="medium")
     plots.voltages(volts[:, shown], dt=neuron.dt, ax=axes[0])
@@ -54,7 +58,6 @@ def draw(
         plots.conductances(half, limits=window, ax=ax)
     plots.learning_curves(accuracies, ax=axes[5])
     figure.suptitle(title)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import snntorch as snn
 import torch
@@ -36,8 +37,9 @@ class Net(nn.Module):
     ) -> None:
         super().__init__()
         self.num_steps = num_steps
-        self.layers = nn.ModuleList(make_layer(*size) for size in pairwise(sizes))
-        self.neurons = nn.ModuleList(make_neuron() for _ in sizes[1:])
+        # Of whatever class the caller makes.
+        self.layers: Any = nn.ModuleList(make_layer(*size) for size in pairwise(sizes))
+        self.neurons: Any = nn.ModuleList(make_neuron() for _ in sizes[1:])
         self.dropout = nn.Dropout(dropout)
 
     def forward(

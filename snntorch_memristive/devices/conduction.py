@@ -7,14 +7,15 @@ the law only once: its matrix of conductances times ``chord(height)``.
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from ..checks import check_positive
-from ..units import Volt
+from ..units import Value, Volt
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Conduction(ABC):
     def chord(self, v: Tensor) -> Tensor:
         """Current over voltage (1) at ``v`` (V, any shape), in units of the conductance ``g``."""
 
-    def current(self, g: Tensor, v: Tensor) -> Tensor:
+    def current(self, g: Value, v: Tensor) -> Tensor:
         """Current (A) of conductance ``g`` (S) at ``v`` (V); shapes broadcast.
 
         Differentiable in both, and odd in ``v``.
@@ -115,10 +116,11 @@ class Table(Conduction):
             rise from above zero in both.
     """
 
-    v: tuple[Volt, ...]
+    v: tuple[Annotated[float, "V"], ...]
     """Voltages of the points, rising from above zero."""
-    i: tuple[Volt, ...]
+    i: tuple[Annotated[float, "V"], ...]
     """Current over the conductance at every point (A/S)."""
+    _pieces: Tensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.v) != len(self.i) or not self.v:
@@ -169,7 +171,7 @@ def sinhc(z: Tensor) -> Tensor:
     near = z.abs() < 0.5
     far = torch.where(near, 1.0, z)
     square = torch.where(near, z, 0.0).square()
-    series = 1.0
+    series: Value = 1.0
     for factor in (156, 110, 72, 42, 20, 6):  # (2k)(2k + 1): z^14 / 15! is below rounding
         series = 1 + square / factor * series
     return torch.where(near, series, far.sinh() / far)

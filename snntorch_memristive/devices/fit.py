@@ -1,13 +1,14 @@
 """A law of conduction from measured curves."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..units import Value
 from .conduction import Conduction
 
 SEARCHED = (1e-3, 1e4)
@@ -85,7 +86,7 @@ def _curve(v: Tensor, i: Tensor, number: int) -> tuple[Tensor, Tensor]:
     return v, (i / v).log()
 
 
-def _search(law: type[Conduction], curves: list[tuple[Tensor, Tensor]]) -> Conduction:
+def _search(law: Callable[[Value], Conduction], curves: list[tuple[Tensor, Tensor]]) -> Conduction:
     """The law with the voltage that leaves the smallest squares, to six digits."""
     highest = max(float(v.max()) for v, _ in curves)
     low, high = (math.log10(bound * highest) for bound in SEARCHED)

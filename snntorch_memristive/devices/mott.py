@@ -75,7 +75,7 @@ class MottSwitch:
         check_positive("W/K", g_th=self.g_th)
         check_positive("s", tau=self.tau)
 
-    def temperature(self, x: Value) -> Value:
+    def temperature(self, x: Tensor) -> Tensor:
         """Temperature (K) of state ``x``, any shape."""
         return self.t_amb + (self.t_c - self.t_amb) * x
 

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from ..checks import check_finite, check_greater, check_positive, check_within
 from ..relaxation import Relaxation
-from ..units import Ampere, Dimensionless, Ohm, PerVolt, Second, Value, Volt
+from ..units import Ampere, Dimensionless, Number, Ohm, PerVolt, Second, Value, Volt
 from .device import Device
 
 BOLTZMANN = 1.380649e-23  # J/K, exact (SI 2019)
 ELEMENTARY_CHARGE = 1.602176634e-19  # C, exact (SI 2019)
 
 
-def thermal_voltage(kelvin: float) -> float:
-    """kT/q in volts.
+def thermal_voltage(kelvin: Number) -> Number:
+    """kT/q (V, the shape of ``kelvin``) at the temperature ``kelvin`` (K).
 
     >>> round(thermal_voltage(300.0), 6)
     0.025852

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor
@@ -79,7 +79,7 @@ class Ranges:
         Raises:
             ValueError: if the one is impossible. Many are not checked.
         """
-        values = {}
+        values: dict[str, Any] = {}
         for names, (low, high), z in zip(self.names, self.of.values(), place, strict=True):
             value = low * (high / low) ** z if low * high > 0 else low + (high - low) * z
             values |= dict.fromkeys(names, value if place.dim() > 1 else float(value))

@@ -53,10 +53,10 @@ def simulate(
     if not r_series:
         x = _states(device, x0, middle, dt)
         return Response(x, v.expand_as(x), device.current(x, v))
-    x = [x0]
+    states = [x0]
     for source, step in zip(middle, dt, strict=True):
-        x.append(_in_series(device, x[-1], source, step, r_series))
-    x = torch.stack(x)
+        states.append(_in_series(device, states[-1], source, step, r_series))
+    x = torch.stack(states)
     across = _divided(lambda u: device.current(x, u), v.expand_as(x), r_series)
     return Response(x, across, device.current(x, across))
 

@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from ..checks import check_choice, check_greater, check_not_negative, check_positive, check_within
-from ..units import Dimensionless, ElectronVolt, Ohm, Second, Value
+from ..units import Value
 from .conduction import Conduction, Ohmic
 from .mss import MEMPROP
 
@@ -21,9 +22,9 @@ class RRAM:
             not above zero, or the stuck fractions are not in [0, 1] together.
     """
 
-    r_on: Ohm = MEMPROP.r_on
+    r_on: Annotated[float, "Ω"] = float(MEMPROP.r_on)
     """Lowest resistance."""
-    r_off: Ohm = MEMPROP.r_off
+    r_off: Annotated[float, "Ω"] = float(MEMPROP.r_off)
     """Highest resistance."""
     levels: int | None = None
     """Conductance levels, evenly spaced over the window; None for a continuum."""
@@ -35,32 +36,32 @@ class RRAM:
     written again otherwise, up to ``writes`` times. None for a single write without a look."""
     writes: int = 1
     """Most writes that a cell gets."""
-    spread: Dimensionless = 0.0
+    spread: Annotated[float, "1"] = 0.0
     """Device-to-device spread: standard deviation of the logarithm of the conductance, or, with
     the law "normal", of the conductance as a fraction of itself."""
     spread_law: str = "lognormal"
     """Distribution of the spread: "lognormal" or "normal", held at or above 0."""
-    stuck_on: Dimensionless = 0.0
+    stuck_on: Annotated[float, "1"] = 0.0
     """Fraction of cells that stay at ``r_on``."""
-    stuck_off: Dimensionless = 0.0
+    stuck_off: Annotated[float, "1"] = 0.0
     """Fraction of cells that stay at ``r_off``."""
-    read_noise: Dimensionless = 0.0
+    read_noise: Annotated[float, "1"] = 0.0
     """Standard deviation of a conductance from read to read, as a fraction of the window."""
-    flicker: Dimensionless = 0.0
+    flicker: Annotated[float, "1"] = 0.0
     """The same in proportion to the conductance, as 1/f noise is."""
-    drift: Dimensionless = 0.0
+    drift: Annotated[float, "1"] = 0.0
     """Exponent nu of the fall of a conductance, (t / drift_start)^-nu."""
-    drift_spread: Dimensionless = 0.0
+    drift_spread: Annotated[float, "1"] = 0.0
     """Standard deviation of the exponent between devices; it stays at or above 0 in each."""
-    drift_start: Second = 1.0
+    drift_start: Annotated[float, "s"] = 1.0
     """Time after programming at which a conductance is what was programmed."""
-    drift_energy: ElectronVolt = 0.0
+    drift_energy: Annotated[float, "eV"] = 0.0
     """Activation energy: above 300 K time counts for more by Arrhenius' law."""
     endurance: float | None = None
     """Writes after which half of the cells are worn out: stuck at ``r_on``, as filaments end that
     cannot be broken any more (M. Lanza et al., ACS Nano 15 (2021), doi:10.1021/acsnano.1c06980).
     None for cells that do not wear out."""
-    endurance_spread: Dimensionless = 0.0
+    endurance_spread: Annotated[float, "1"] = 0.0
     """Standard deviation of the logarithm of a cell's endurance between devices."""
     conduction: Conduction = Ohmic()  # noqa: RUF009 (frozen)
     """How the current of a cell grows with the voltage. Its conductance is that at the read

@@ -1,7 +1,6 @@
 """The gap model of filamentary RRAM from Stanford, Peking and Arizona State universities."""
 
 from dataclasses import dataclass
-from numbers import Real
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from ..units import (
     KelvinPerWatt,
     Metre,
     MetrePerSecond,
+    Value,
     Volt,
     VoltPerMetre,
 )
@@ -102,7 +102,7 @@ class StanfordRRAM(Device):
         check_positive("K", t0=self.t0)
         check_not_negative(r_th=self.r_th, beta=self.beta, f_min=self.f_min)
         gamma = self._gamma(self.gap_max)
-        if isinstance(gamma, Real) and not gamma > 0:
+        if isinstance(gamma, (int, float)) and not gamma > 0:
             raise ValueError(
                 f"Expected `gamma0` > `beta` (`gap_max` / `g1`)^3, but got gamma0={self.gamma0:g} "
                 f"and {self.gamma0 - gamma:g}."
@@ -129,7 +129,7 @@ class StanfordRRAM(Device):
         """Current (A) through the device in state ``x`` under ``v`` (V); shapes broadcast."""
         return self.i0 * torch.exp(-self.gap(x) / self.g0) * torch.sinh(v / self.v0)
 
-    def _gamma(self, gap: Tensor) -> Tensor:
+    def _gamma(self, gap: Value) -> Value:
         return self.gamma0 - self.beta * (gap / self.g1) ** 3
 
 

@@ -5,11 +5,12 @@ import os
 import pathlib
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from torch import Tensor
 
 from ..checks import check_not_negative, check_positive
-from ..units import Ampere, Ohm, Second, Volt
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +25,13 @@ class Sweep:
             is not finite, the times do not rise, or ``r_series`` is negative or not finite.
     """
 
-    t: Second
+    t: Annotated[Tensor, "s"]
     """Times, rising."""
-    v: Volt
+    v: Annotated[Tensor, "V"]
     """Voltages at these times."""
-    i: Ampere
+    i: Annotated[Tensor, "A"]
     """Currents at these times."""
-    r_series: Ohm = 0.0
+    r_series: Annotated[float, "Ω"] = 0.0
     """Resistor between the source and the device."""
 
     def __post_init__(self) -> None:
@@ -130,12 +131,14 @@ def _rows(path: pathlib.Path, columns: str) -> list[list[float]]:
                 f"Expected {len(columns)} columns ({', '.join(columns)}) in {path.name}, "
                 f"but line {number} has {len(cells)}."
             )
-        row = [0.0 if c == "-" else _number(x) for c, x in zip(columns, cells, strict=True)]
-        for cell, value in zip(cells, row, strict=True):
+        row = []
+        for column, cell in zip(columns, cells, strict=True):
+            value = 0.0 if column == "-" else _number(cell)
             if value is None or not math.isfinite(value):
                 raise ValueError(
                     f"Expected finite numbers in {path.name}, but line {number} has {cell!r}."
                 )
+            row.append(value)
         rows.append(row)
     if not rows:
         raise ValueError(f"Expected a table of numbers in {path.name}, but it has none.")

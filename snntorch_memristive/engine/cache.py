@@ -3,6 +3,7 @@
 import atexit
 import hashlib
 import importlib.util
+import inspect
 import os
 import shutil
 import sys
@@ -37,6 +38,8 @@ def load(text: str, foundations: Sequence[ModuleType] = ()) -> ModuleType:
 
 def _executed(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # as it is for a file of Python
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -50,7 +53,7 @@ def cache_folder() -> Path:
 
 @cache
 def _source(module: ModuleType) -> str:
-    return Path(module.__file__).read_text()
+    return inspect.getsource(module)
 
 
 def _stored(folder: Path, name: str, text: str) -> Path:

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from numba import cfunc, types
@@ -31,7 +32,7 @@ def compiled(dynamics: Dynamics, plan: Layout, dtype: torch.dtype) -> Callable[.
     module = load(text, (arithmetic, arithmetic64, memory, sharing))
 
     @cache
-    def function(direction: str) -> object:  # compiled when it is first needed
+    def function(direction: str) -> Any:  # compiled when it is first needed
         return cfunc(_SIGNATURE, cache=True)(getattr(module, direction))
 
     def launch(direction: str, neurons: int, steps: int, tensors: Sequence[Tensor | None]) -> None:

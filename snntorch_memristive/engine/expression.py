@@ -26,8 +26,8 @@ class Symbol:
         self.args = args
 
     @classmethod
-    def named(cls, name: str) -> "Symbol":
-        """An input called ``name``."""
+    def named(cls, name: str) -> Any:
+        """An input called ``name``: it goes wherever a tensor does."""
         return cls("input", name)
 
     def __add__(self, other: Any) -> Any:
@@ -108,7 +108,7 @@ UNARY: dict[str, Callable[[float], float]] = {
     "tanh": math.tanh,
     "sigmoid": lambda z: 1 / (1 + math.exp(-z)),
     "reciprocal": lambda z: 1 / z,
-    "exp2": math.exp2,
+    "exp2": lambda y: 2.0**y,  # Python 3.10 has no math.exp2
     "exp2m1": lambda z: math.expm1(z * math.log(2)),
 }
 """Operations with one argument, and what they make of a number."""

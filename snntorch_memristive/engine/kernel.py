@@ -71,8 +71,8 @@ def kernel(
         UntraceableError: if the circuit does what kernels cannot.
     """
     if device == "cuda":
-        from . import cuda as backend
+        from .cuda import compiled
     else:
-        from . import cpu as backend
+        from .cpu import compiled
     plan = layout(dynamics, per_neuron, learned, device)
-    return Kernel(dynamics, plan, backend.compiled(dynamics, plan, dtype))
+    return Kernel(dynamics, plan, compiled(dynamics, plan, dtype))

@@ -16,7 +16,7 @@ def write(results: dict[str, Any]) -> list[str]:
     """
     roots = list(rewritten(results).values())
     names: dict[Symbol, str] = {}
-    lines = []
+    lines: list[str] = []
     for symbol in ordered(roots):
         if symbol.op == "input":
             names[symbol] = symbol.args[0]

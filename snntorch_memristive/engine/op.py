@@ -52,7 +52,13 @@ def _kernel(key: str, coefficients: Sequence[Tensor], learned: str, input_: Tens
     return kernel(*_stated(key, coefficients, learned), input_.dtype, input_.device.type)
 
 
-@torch.library.custom_op("snntorch_memristive::steps", mutates_args=())
+# torch 2.4 and 2.5 cannot tell a schema from collections.abc.Sequence.
+@torch.library.custom_op(
+    "snntorch_memristive::steps",
+    mutates_args=(),
+    schema="(Tensor input_, Tensor[] before, Tensor[] coefficients, str key, str learned,"
+    " bool store) -> Tensor[]",
+)
 def steps(
     input_: Tensor,
     before: Sequence[Tensor],
@@ -79,7 +85,12 @@ def _(
     return _plan(key, coefficients, learned, input_).forward_results(input_, before, store)
 
 
-@torch.library.custom_op("snntorch_memristive::steps_backward", mutates_args=())
+@torch.library.custom_op(
+    "snntorch_memristive::steps_backward",
+    mutates_args=(),
+    schema="(Tensor input_, Tensor[] before, Tensor[] coefficients, Tensor stored, Tensor[] grads,"
+    " str key, str learned) -> Tensor[]",
+)
 def steps_backward(
     input_: Tensor,
     before: Sequence[Tensor],

@@ -26,7 +26,7 @@ def run(
     For what :func:`choose_engine` does not call "eager"; ``key`` is that of ``dynamics``.
     """
     coefficients = {name: coefficients[name] for name in dynamics.coefficients}  # in their order
-    learned = ()
+    learned: tuple[str, ...] = ()
     if torch.is_grad_enabled():
         learned = tuple(name for name, value in coefficients.items() if value.requires_grad)
     values = [
@@ -98,6 +98,6 @@ def _eager_backward(
     outputs = [*([r[0] for r in stacked] if one_step else stacked), *states.values()]
     pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if g is not None]
     asked = [tensor for tensor in wanted if tensor.requires_grad]
-    outputs, arrived = zip(*pairs, strict=True)
-    parts = iter(torch.autograd.grad(outputs, asked, arrived, create_graph=True, allow_unused=True))
+    reached, arrived = zip(*pairs, strict=True)
+    parts = iter(torch.autograd.grad(reached, asked, arrived, create_graph=True, allow_unused=True))
     return tuple(next(parts) if tensor.requires_grad else None for tensor in wanted)

@@ -1,7 +1,7 @@
 """One time step of a neuron in snnTorch's dimensionless numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
@@ -51,6 +51,7 @@ class Dynamics:
     """The circuit's state at rest."""
     dv: Value = field(init=False, repr=False, compare=False)
     """Voltage from rest to threshold (V)."""
+    _hash: int | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         rest = self.circuit.rest()
@@ -59,10 +60,11 @@ class Dynamics:
         object.__setattr__(self, "dv", self.circuit.v_threshold - rest["v"])
 
     def __hash__(self) -> int:
-        if self._hash is None:  # worked out once: it is asked for at every step
-            stated = (self.circuit, self.dt, self.substeps, self.solver, self.spike)
-            object.__setattr__(self, "_hash", hash(stated))
-        return self._hash
+        known = self._hash
+        if known is None:  # worked out once: it is asked for at every step
+            known = hash((self.circuit, self.dt, self.substeps, self.solver, self.spike))
+            object.__setattr__(self, "_hash", known)
+        return known
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_hash": None}  # strings have another one in every process
@@ -139,10 +141,12 @@ class Dynamics:
 
     def circuit_with(self, coefficients: Mapping[str, Value]) -> Circuit:
         """The circuit with the values that ``coefficients`` give it."""
-        changes = self._changes(self.circuit, coefficients)
+        changes: dict[str, Any] = self._changes(self.circuit, coefficients)
         for name in self.circuit.__dataclass_fields__:
-            part = getattr(self.circuit, name)
-            if is_dataclass(part) and (values := self._changes(part, coefficients)):
+            part: Any = getattr(self.circuit, name)
+            if hasattr(part, "__dataclass_fields__") and (
+                values := self._changes(part, coefficients)
+            ):
                 changes[name] = replace(part, **values)
         changes |= {name: coefficients[name] for name in ("c_mem", *self.tuned)}
         return replace(self.circuit, **changes)

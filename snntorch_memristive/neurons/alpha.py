@@ -128,7 +128,7 @@ class AlphaMIF(MemristiveNeuron, snn.Alpha):
         self._check_hidden(any(state is not None for state in handed.values()))
         return self._returned(*self._forward_step(input_, **handed))
 
-    def sequence(
+    def sequence(  # type: ignore[override]  # the states of snn.Alpha
         self,
         input_: Tensor,  # shape: (time, *neurons)
         syn_exc: Tensor | None = None,  # shape: (*neurons)
@@ -158,7 +158,7 @@ class AlphaMIF(MemristiveNeuron, snn.Alpha):
         # The current that holds the membrane where a unit of either current puts it.
         tau_alpha = beta.log() / (beta.log() - alpha.log())
         unit = coefficients["volts"] * tau_alpha * self._g_rest
-        c_mem = self._built.circuit.c_mem
+        c_mem = float(self._built.circuit.c_mem)
         return coefficients | {
             "amperes": unit / (1 - alpha) * self.gain.to(dtype),
             "c_mem": torch.full_like(coefficients["volts"], c_mem),

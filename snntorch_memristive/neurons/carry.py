@@ -17,9 +17,11 @@ from ..tracing import is_traced
 def attach(mem: Tensor, states: State) -> None:
     """Let ``states`` travel with ``mem``, a tensor that nobody else holds yet."""
     storage = _storage(mem)
-    mem.memristors = (states, mem.requires_grad, storage is not None)
+    # Tensors take attributes of anybody; their types know none of it.
+    mem.memristors = (states, mem.requires_grad, storage is not None)  # type: ignore[attr-defined]
     if storage is not None:
-        storage.memristors = (states, mem.requires_grad, _version(mem), _layout(mem))
+        record = states, mem.requires_grad, _version(mem), _layout(mem)
+        storage.memristors = record  # type: ignore[attr-defined]
 
 
 def carried(mem: Tensor) -> State | None:

@@ -63,6 +63,19 @@ class MemristiveNeuron(SpikingNeuron):
     _per_neuron: ClassVar[tuple[str, ...]] = ("beta", "threshold", "graded_spikes_factor")
     """Numbers, or tensors with one per neuron."""
 
+    # Set by `_init_circuit`, or by snnTorch, which ships no types.
+    dt: float
+    substeps: int
+    solver: str
+    spike: str
+    engine: str
+    engine_used: str | None
+    beta: Tensor
+    threshold: Tensor
+    graded_spikes_factor: Tensor
+    mem: Tensor
+    _kept: tuple[tuple, dict[str, Tensor]] | None
+
     gain: Tensor
     """Gain of the input driver, a buffer; 1 until ``calibrate`` sets it."""
 
@@ -98,7 +111,7 @@ class MemristiveNeuron(SpikingNeuron):
         )
         self._kernel_keys = kernel_keys(self._built)
         self._kept = None
-        self._g_rest = circuit.leak() * circuit.c_mem
+        self._g_rest = float(circuit.leak() * circuit.c_mem)
         self._heard = self._warned = False
         self._silent_steps = 0
         self.register_buffer("gain", torch.ones(()))
@@ -209,13 +222,13 @@ class MemristiveNeuron(SpikingNeuron):
             states[state] = current
         rest = self._built.rest
         return exact, {
-            name: states[name] if name in states else torch.full_like(exact, rest[name])
+            name: states[name] if name in states else torch.full_like(exact, float(rest[name]))
             for name in self._built.memristors
         }
 
     # One step
 
-    def _forward_step(self, input_: Tensor, **handed: Tensor | None) -> tuple[Tensor, ...]:
+    def _forward_step(self, input_: Tensor, **handed: Tensor | None) -> tuple[Any, ...]:
         """``spk`` and the states of the tuple after one step from those that are ``handed`` in."""
         self._check_input(input_)
         before = self._before(input_, handed)
@@ -327,7 +340,7 @@ class MemristiveNeuron(SpikingNeuron):
         """
         return self._sequence(input_, mem=mem)
 
-    def _sequence(self, input_: Tensor, **handed: Tensor | None) -> tuple[Tensor, ...]:
+    def _sequence(self, input_: Tensor, **handed: Tensor | None) -> tuple[Any, ...]:
         is_handed = any(state is not None for state in handed.values())
         self._check_hidden(is_handed)
         if input_.dim() == 0 or len(input_) == 0:
@@ -344,17 +357,17 @@ class MemristiveNeuron(SpikingNeuron):
             self._check_finite("input_", input_)  # before any state has moved
             if not self.init_hidden:
                 self.reset_mem()
-            steps = []
+            steps: list[tuple[Any, ...]] = []
             for current in input_:
                 # By hand: under torch.func nothing is kept from step to step.
                 sent = {"spk": steps[-1][0]} if self._is_recurrent and steps else {}
                 steps.append(self._forward_step(current, **sent, **before))
                 before = dict(zip(handed, steps[-1][1:], strict=True))
-            spk, *records = (torch.stack(record) for record in zip(*steps, strict=True))
-            for state, record in zip(before.values(), records, strict=True):
+            spk, *stacked = (torch.stack(record) for record in zip(*steps, strict=True))
+            for state, record in zip(before.values(), stacked, strict=True):
                 if (states := carried(state)) is not None and not is_traced(record):
                     attach(record[-1], states)  # so that one can go on from it
-            return spk, *records
+            return spk, *stacked
         spk, records, travelling = self._advance(input_, before, engine)
         for name, record in records.items():
             last = record[-1].clone()  # of its own, not a part of the record
@@ -372,7 +385,7 @@ class MemristiveNeuron(SpikingNeuron):
             if self.init_hidden or not is_wrapped(tensor):
                 setattr(self, name, tensor)
 
-    def _returned(self, spk: Tensor, *states: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def _returned(self, spk: Tensor, *states: Tensor) -> Tensor | tuple[Any, ...]:
         return spk if self.init_hidden and not self.output else (spk, *states)
 
     # Refusals

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..circuits import Circuit, MIFCircuit
-from ..crossbar import RRAMConv2d, RRAMLinear, RRAMOneToOne
+from ..crossbar import Crossbar, RRAMConv2d, RRAMLinear, RRAMOneToOne
 from ..devices import RRAM
 from .carry import attach, carried
 from .listing import list_weakly
@@ -44,6 +44,9 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
     """
 
     _is_recurrent = True  # an input of its own follows from every step's spikes
+
+    recurrent: Crossbar
+    """The recurrent weights."""
 
     def __init__(
         self,
@@ -118,11 +121,10 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
     ) -> Tensor | tuple[Tensor, Tensor]:
         """One time step; see the class for shapes and errors."""
         self._check_hidden(spk is not None or mem is not None)
-        return self._returned(*self._forward_step(input_, spk, mem))
+        return self._returned(*self._forward_step(input_, spk=spk, mem=mem))
 
-    def _forward_step(
-        self, input_: Tensor, spk: Tensor | None = None, mem: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def _forward_step(self, input_: Tensor, **handed: Tensor | None) -> tuple[Any, ...]:
+        spk, mem = handed.get("spk"), handed.get("mem")
         self._check_input(input_)
         self._check_finite("input_", input_)
         previous = self._previous(mem, input_)

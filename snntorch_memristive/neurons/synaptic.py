@@ -116,7 +116,7 @@ class SynapticMIF(MemristiveNeuron, snn.Synaptic):
         self._check_hidden(syn is not None or mem is not None)
         return self._returned(*self._forward_step(input_, syn=syn, mem=mem))
 
-    def sequence(
+    def sequence(  # type: ignore[override]  # the states of snn.Synaptic
         self,
         input_: Tensor,  # shape: (time, *neurons)
         syn: Tensor | None = None,  # shape: (*neurons)

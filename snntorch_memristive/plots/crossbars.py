@@ -1,11 +1,13 @@
 """Plots of the cells of a crossbar."""
 
 import math
+from typing import Any
 
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, LogNorm
 from matplotlib.image import AxesImage
+from matplotlib.ticker import StrMethodFormatter
 from torch import Tensor
 
 from .drawing import count_along, given_or_new, to_numpy
@@ -153,13 +155,13 @@ def _colour_bar(image: AxesImage, axes: list[Axes]) -> None:
     bar = axes[0].figure.colorbar(image, ax=axes, label="Conductance (µS)", format="%g")
     low, high = image.get_clim()
     if high < 10 * low:  # there may be no decade to label
-        bar.minorformatter = "{x:g}"
+        bar.minorformatter = StrMethodFormatter("{x:g}")
 
 
 def _cells(
     values: Tensor,  # shape: (rows, columns)
     ax: Axes,
-    **colours: object,
+    **colours: Any,
 ) -> AxesImage:
     image = ax.imshow(to_numpy(values), aspect="auto", interpolation="nearest", **colours)
     count_along(ax.xaxis, ax.yaxis)

@@ -53,7 +53,8 @@ def phase_portrait(
     ax = given_or_new(ax)
     axes = [torch.linspace(*ends, GRID, dtype=torch.float64) for ends in (v, x)]
     plane = dict(zip(("v", state), torch.meshgrid(*axes, indexing="xy"), strict=True))
-    rest = {name: torch.full_like(plane["v"], value) for name, value in circuit.rest().items()}
+    still = {name: float(value) for name, value in circuit.rest().items()}
+    rest = {name: torch.full_like(plane["v"], value) for name, value in still.items()}
     rate = circuit.rate(rest | plane, torch.full_like(plane["v"], i_in))
     columns = to_numpy(axes[0] * 1e3), to_numpy(axes[1])
     ax.streamplot(

@@ -38,7 +38,7 @@ class _Current:
     gain: float
 
 
-Signal = list[str] | list[list[_Current]]
+Signal = Sequence[str | list[_Current]]
 """Of every element what carries it: a node whose voltage it is, or currents that add up to it."""
 
 
@@ -134,7 +134,8 @@ class _Writer:
         """Time step at which the current layer begins."""
 
     def write(self) -> None:
-        first, signal = self.stages[0].input_, []
+        first = self.stages[0].input_
+        signal: Signal = []
         if not self._is_left_out(0):
             signal = self._sources("input", first, "what the network gets, 1 V for 1")
         for k, stage in enumerate(self.stages):
@@ -167,7 +168,8 @@ class _Writer:
 
     def _nodes(self, stage: Stage, signal: Signal, lines: list[str]) -> list[str]:
         """Nodes whose voltages are ``signal``."""
-        label, nodes = self.labels[stage.name], []
+        label = self.labels[stage.name]
+        nodes: list[str] = []
         for k, carrier in enumerate(signal):
             if isinstance(carrier, str):
                 nodes.append(carrier)
@@ -275,7 +277,7 @@ class _Writer:
         if "hold" in made.ports:
             lines.append("* holds the neurons where they start until their first time step")
             lines.append(f"V{hold} {hold} 0 {released(self.start * self.dt, self.dt)}")
-        received = [[carrier] if isinstance(carrier, str) else list(carrier) for carrier in signal]
+        received: list[list[Any]] = [[c] if isinstance(c, str) else list(c) for c in signal]
         if isinstance(neuron, RMIF):
             label_ = f"{label}r"
             fed_back = self._crossbar(neuron.recurrent, label_, sent, stage, set(chosen))

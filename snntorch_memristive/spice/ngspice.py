@@ -154,7 +154,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     if there > announced:
         raise NgspiceError("Expected one analysis in `netlist`, but found several.")
     table = np.fromfile(path, dtype, points * len(names), offset=start).reshape(points, -1)
-    columns = dict(zip(names, table.T, strict=True))
+    columns: dict[str, np.ndarray] = dict(zip(names, table.T, strict=True))
     if "frequency" in columns:  # of which ngspice leaves the imaginary part to chance
         columns["frequency"] = columns["frequency"].real
     # Copies: whoever keeps one vector does not keep the table.
@@ -163,7 +163,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _header(path: Path) -> tuple[str, int]:
     """Text ahead of the numbers, and where those start (bytes)."""
-    lines = []
+    lines: list[str] = []
     with path.open("rb") as file:
         for line in file:
             if line == b"Binary:\n":

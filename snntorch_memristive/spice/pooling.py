@@ -7,7 +7,9 @@ from torch.nn import functional
 POOLS = (nn.AvgPool2d, nn.MaxPool2d)
 
 
-def pooled(layer: nn.Module, nodes: list[str], shape: tuple[int, ...]) -> list[str]:
+def pooled(
+    layer: nn.AvgPool2d | nn.MaxPool2d, nodes: list[str], shape: tuple[int, ...]
+) -> list[str]:
     """Expressions of the outputs of ``layer``, for ``nodes`` of an input of ``shape``.
 
     Raises:

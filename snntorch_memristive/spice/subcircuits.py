@@ -103,7 +103,7 @@ def neuron_subcircuit(
     mem = dynamics.leave(printer.state["v"], coefficients)
     spk = printer.put(_spike(dynamics, mem, coefficients))
     lines += [*printer.put.lines, f"Bspk spk 0 V={spk}"]
-    ports = ("v", "spk") if printer.is_direct else ("in", "v", "spk")
+    ports: tuple[str, ...] = ("v", "spk") if printer.is_direct else ("in", "v", "spk")
     if waits:
         lines += printer.holds()
         ports += ("hold",)
@@ -119,12 +119,14 @@ class _Neuron:
     """The lines of one neuron's sub-circuit."""
 
     def __init__(self, circuit: Circuit, dynamics: Dynamics, name: str) -> None:
-        self.circuit, self.rest, self.name = circuit, dynamics.rest, name
+        self.circuit: Any = circuit  # with branches if `_has_branches`
+        self.rest: dict[str, Any] = dynamics.rest
+        self.name = name
         self.equations = circuit.equations(dynamics.hold_memristors)
         self.put = Printer()
         self.devices: list[tuple[Any, Subcircuit]] = []
         self.moving = _moving(self.equations, dynamics.rest)
-        self.state = {
+        self.state: dict[str, Any] = {
             state: self._symbol(state) if state in self.moving else dynamics.rest[state]
             for state in circuit.states
         }

@@ -21,7 +21,7 @@ class Stage(NamedTuple):
 
     name: str
     """In the network, as ``named_modules`` has it."""
-    module: nn.Module
+    module: Any  # a layer, of whatever class
     input_: Tensor  # shape: (time, *in)
     output: Tensor  # shape: (time, *out)
     mem: Tensor | None  # shape: (time, *out), of a neuron
