@@ -139,6 +139,10 @@ def _check(layer: RRAMLinear, neuron: MIF) -> None:
     trained = [name for name, _ in neuron.named_parameters()]
     if trained:
         raise ValueError(f"Expected a `neuron` that trains nothing, but got {', '.join(trained)}.")
+    if neuron.is_varied:
+        raise ValueError(
+            "Expected a `neuron` without spread: couple it first, then vary the result."
+        )
     for name in ("beta", "threshold"):
         shape = tuple(getattr(neuron, name).shape)
         if math.prod(shape) != 1:
