@@ -45,7 +45,7 @@ WIDTHS = (0.5, 1.0)
 """What is tried: ``beta`` of the hidden neurons, and the standard deviation of the logarithm of
 their time constants around it."""
 
-CHOSEN = {"MIF": (0.8, 1.0), "snn.Leaky": (0.8, 1.0)}
+CHOSEN = {"MIF": (0.8, 1.0), "snn.Leaky": (0.8, 0.5)}
 """The best of them by ``--select``: for all rows of a kind of neuron."""
 
 SPREADS = (0.0, 0.05, 0.1, 0.2, 0.4)

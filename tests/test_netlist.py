@@ -166,7 +166,7 @@ def _learned():
 
 def _varied():
     """No two components alike, between neurons and from one inference to the next."""
-    net = two_layers()
+    net = two_layers(mif(engine="eager"), mif(engine="eager"))
     names = {"r_on": 0.2, "r_off": 0.2, "v_on": 0.1, "tau": 0.3, "c_mem": 0.2, "e2": 0.2}
     for neuron, count in ((net[1], 5), (net[3], 4)):
         neuron.vary(count, names, cycle_to_cycle={"v_on": 0.05, "v_off": 0.2})
