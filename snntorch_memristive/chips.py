@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .crossbar import Crossbar
+from .neurons import MemristiveNeuron
 from .reset import reset
 
 
@@ -49,13 +50,16 @@ def evaluate_chips(
     faults: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Chips:
-    """``measure`` a copy of ``net`` on ``chips`` chips, each drawn anew for all its crossbars.
+    """``measure`` a copy of ``net`` on ``chips`` chips, all its crossbars and neurons drawn anew.
+
+    Neurons differ from chip to chip if they have a spread (:meth:`MIF.vary
+    <snntorch_memristive.MIF.vary>`).
 
     Chip after chip, on the kernels, from rest, without gradients and in the mode that ``net`` is
     in; ``net`` itself stays on its chip.
 
     Args:
-        net: a network with crossbars.
+        net: a network with crossbars, or with neurons that have a spread.
         measure: from a network to a number, more of which is better: an accuracy, say.
         chips: how many to draw.
         seconds: how long the chips drift before they are measured.
@@ -63,14 +67,15 @@ def evaluate_chips(
         generator: source of the draws, so that a seed names the chips.
 
     Raises:
-        ValueError: if ``net`` has no crossbar or ``chips`` is not above zero.
+        ValueError: if ``net`` has neither or ``chips`` is not above zero.
     """
     if chips < 1:
         raise ValueError(f"Expected `chips` to be at least 1, but got {chips}.")
     twin = copy.deepcopy(net)
     crossbars = [module for module in twin.modules() if isinstance(module, Crossbar)]
-    if not crossbars:
-        raise ValueError("Expected a `net` with crossbars, but it has none.")
+    neurons = [module for module in twin.modules() if isinstance(module, MemristiveNeuron)]
+    if not (crossbars or any(neuron.is_varied for neuron in neurons)):
+        raise ValueError("Expected a `net` with crossbars or varied neurons, but it has neither.")
     values = []
     with torch.no_grad():
         for _ in range(chips):
@@ -79,6 +84,8 @@ def evaluate_chips(
                 if faults:
                     crossbar.fault(faults, generator=generator)
                 crossbar.drift_to(seconds)
+            for neuron in neurons:
+                neuron.redraw(generator)
             reset(twin)
             values.append(float(measure(twin)))
     return Chips(torch.tensor(values, dtype=torch.float64))

@@ -89,10 +89,10 @@ def couple(layer: RRAMLinear, neuron: MIF, v_zero: float | None = None) -> MIF:
     Raises:
         TypeError: if ``layer`` is no RRAMLinear, or ``neuron`` no MIF (an RMIF has other columns)
             or its circuit no plain MIFCircuit.
-        ValueError: if ``neuron`` trains anything or has a ``beta`` or ``threshold`` per neuron, so
-            that no single window fits it; if ``v_zero`` is not finite; if the cells are no
-            differential pairs, as subtracting a reference takes a circuit, or not ohmic, or behind
-            wires, and so no plain resistors.
+        ValueError: if ``neuron`` trains anything, has a spread (vary the result instead) or has a
+            ``beta`` or ``threshold`` per neuron, so that no single window fits it; if ``v_zero``
+            is not finite; if the cells are no differential pairs, as subtracting a reference takes
+            a circuit, or not ohmic, or behind wires, and so no plain resistors.
 
     >>> layer, mif = RRAMLinear(20, 3), MIF(0.9)
     >>> layer.rram = matched_window(layer, mif)
@@ -141,6 +141,10 @@ def _checked(layer: RRAMLinear, neuron: MIF) -> MIFCircuit:
     trained = [name for name, _ in neuron.named_parameters()]
     if trained:
         raise ValueError(f"Expected a `neuron` that trains nothing, but got {', '.join(trained)}.")
+    if neuron.is_varied:
+        raise ValueError(
+            "Expected a `neuron` without spread: couple it first, then vary the result."
+        )
     for name in ("beta", "threshold"):
         shape = tuple(getattr(neuron, name).shape)
         if math.prod(shape) != 1:

@@ -474,16 +474,18 @@ def _of_crossbar(layer: Crossbar, input_: Tensor, v_read: float | None, dt: floa
 
 def _of_neurons(neuron: MemristiveNeuron, input_: Tensor) -> dict:
     input_ = input_.to(torch.promote_types(input_.dtype, torch.float32))
+    if any(value.dim() > input_[0].dim() - 1 for value in neuron.draws.values()):
+        raise ValueError("Expected neurons of one layer, but they vary between `instances`.")
     dynamics, coefficients = neuron._dynamics, neuron._coefficients(input_.dtype)
     circuit = dynamics.circuit_with(coefficients)
     rest = neuron.states(torch.zeros_like(input_[0]))
     each = balance(circuit, neuron.amperes(input_), neuron.dt, rest, dynamics.hold_memristors)
     mean = {name: part.sum() / input_.shape[1] for name, part in vars(each).items()}
-    capacitance = torch.as_tensor(circuit.c_mem).detach().expand_as(input_[0, 0]).sum()
+    capacitance = torch.as_tensor(circuit.c_mem).detach().expand_as(input_[0]).sum()
     return {
         "energy": mean["memristor1"] + mean["memristor2"],
         "memristors": 2 * input_[0, 0].numel(),
-        "capacitance": capacitance.item(),
+        "capacitance": capacitance.item() / input_.shape[1],
         "balance": Balance(**mean),
     }
 

@@ -164,6 +164,15 @@ def _learned():
     return net
 
 
+def _varied():
+    """No two components alike, between neurons and from one inference to the next."""
+    net = two_layers(mif(engine="eager"), mif(engine="eager"))
+    names = {"r_on": 0.2, "r_off": 0.2, "v_on": 0.1, "tau": 0.3, "c_mem": 0.2, "e2": 0.2}
+    for neuron, count in ((net[1], 5), (net[3], 4)):
+        neuron.vary(count, names, cycle_to_cycle={"v_on": 0.05, "v_off": 0.2})
+    return net
+
+
 def _coupled():
     """Both layers tied to their columns; the second is pulled from where it starts to ground."""
     net = two_layers()
@@ -194,6 +203,7 @@ NETWORKS = {
     ),
     "learned values": lambda: _learned(),
     "coupled to its columns": lambda: _coupled(),
+    "spread between neurons": lambda: _varied(),
     "graded": lambda: two_layers(mif(graded_spikes_factor=2.0)),
     "recurrent": lambda: two_layers(
         rmif(linear_features=5), rmif(all_to_all=False, V=torch.linspace(-1, 1, 4))

@@ -23,7 +23,7 @@ ARROWS = {
     "run": {"neurons", "crossbar"},
     "calibrate": {"neurons", "reset"},
     "convert": {"neurons", "crossbar", "circuits", "devices"},
-    "chips": {"crossbar", "reset"},
+    "chips": {"crossbar", "neurons", "reset"},
     "spice": {"circuits", "crossbar", "devices", "engine", "functional", "neurons", "reset"},
     "plots": {"chips", "circuits", "spice"},
     "coupling": {"circuits", "crossbar", "devices", "neurons"},

@@ -25,3 +25,13 @@ def test_the_table_is_that_of_the_rows():
     table = [sys.executable, "benchmarks/learning.py", "table", *map(str, files)]
     printed = subprocess.run(table, cwd=folder, capture_output=True, text=True, check=True).stdout
     assert printed.strip() in README.read_text()
+
+
+def test_the_tables_of_neurons_that_differ_are_those_of_the_results():
+    folder = README.parent
+    file = folder / "docs" / "results" / "heterogeneity.json"
+    show = [sys.executable, "benchmarks/heterogeneity.py", "--show", str(file)]
+    printed = subprocess.run(show, cwd=folder, capture_output=True, text=True, check=True).stdout
+    tables = printed.strip().split("\n\n")
+    assert len(tables) == 2
+    assert all(table in README.read_text() for table in tables)

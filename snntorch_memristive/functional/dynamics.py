@@ -30,6 +30,7 @@ class Dynamics:
     - ``height``: that of a full spike, snnTorch's ``graded_spikes_factor``.
     - one per name in ``recorded``, a unit of that state, and in ``tuned``, that field itself.
     - one per name in ``learned_voltages``, a shift (V), and in ``learned_factors``, a factor.
+    - one per name in ``varied``, called by :func:`factor_of`, a factor.
 
     The methods are pure and take tensors of any shape, or the symbols that kernels are made of.
     """
@@ -47,6 +48,8 @@ class Dynamics:
     """States that are returned at every step beside the membrane, such as filters' currents."""
     tuned: tuple[str, ...] = ()
     """Fields of the circuit, besides ``c_mem``, whose value is a coefficient."""
+    varied: tuple[str, ...] = ()
+    """Values that differ from neuron to neuron: ``"m1.tau"`` is the ``tau`` of the part ``m1``."""
     rest: dict[str, Value] = field(init=False, repr=False, compare=False)
     """The circuit's state at rest."""
     dv: Value = field(init=False, repr=False, compare=False)
@@ -81,6 +84,7 @@ class Dynamics:
             *self.tuned,
             *self.learned_voltages,
             *self.learned_factors,
+            *map(factor_of, self.varied),
         )
 
     @property
@@ -149,10 +153,26 @@ class Dynamics:
             ):
                 changes[name] = replace(part, **values)
         changes |= {name: coefficients[name] for name in ("c_mem", *self.tuned)}
-        return replace(self.circuit, **changes)
+        factors = {name: coefficients[factor_of(name)] for name in self.varied}
+        return scaled(replace(self.circuit, **changes), factors)
 
     def _changes(self, part: Any, coefficients: Mapping[str, Value]) -> dict[str, Value]:
         own = part.__dataclass_fields__
         shifts = {n: getattr(part, n) + coefficients[n] for n in self.learned_voltages if n in own}
         factors = {n: getattr(part, n) * coefficients[n] for n in self.learned_factors if n in own}
         return shifts | factors
+
+
+def factor_of(name: str) -> str:
+    """What the coefficient is called that multiplies the value ``name``, such as ``"m1.tau"``."""
+    return f"varied_{name.replace('.', '_')}"
+
+
+def scaled(circuit: Circuit, factors: Mapping[str, Value]) -> Circuit:
+    """``circuit`` with the values that ``factors`` names, as in :class:`Dynamics`, multiplied."""
+    for name, factor in factors.items():
+        part, _, field_ = name.rpartition(".")
+        owner = getattr(circuit, part) if part else circuit
+        owner = replace(owner, **{field_: getattr(owner, field_) * factor})
+        circuit = replace(circuit, **{part: owner}) if part else owner
+    return circuit

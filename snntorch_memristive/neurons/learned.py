@@ -38,9 +38,9 @@ def add_learned(
     if isinstance(names, str):
         names = (names,)
     shapes = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, ())
-    units = _units(circuit)
+    units = units_of(circuit)
     for field in fields(circuit):
-        units |= _units(getattr(circuit, field.name))
+        units |= units_of(getattr(circuit, field.name))
     trainable = (name for name, unit in units.items() if unit in ("s", "V", "Ω"))
     known = sorted(name for name in trainable if name not in but)
     for name, shape in shapes.items():
@@ -58,7 +58,7 @@ def changes(learned: Mapping[str, Tensor], voltages: Iterable[str]) -> dict[str,
     return {name: p * VOLTAGE_SCALE if name in voltages else p.exp() for name, p in learned.items()}
 
 
-def _units(part: Any) -> dict[str, str]:
+def units_of(part: Any) -> dict[str, str]:
     """Unit of every field of ``part`` that is a physical quantity; empty for a mere value."""
     if not is_dataclass(part):
         return {}

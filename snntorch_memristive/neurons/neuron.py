@@ -18,6 +18,7 @@ from ..tracing import is_traced, is_wrapped
 from .carry import attach, carried
 from .learned import PREFIX, add_learned, changes
 from .listing import list_weakly
+from .varied import VariedNeuron
 
 BETA_MARGIN = 1e-6
 """A learned ``beta`` is held this far inside (0, 1): a capacitor is neither zero nor infinite."""
@@ -36,7 +37,7 @@ class SilentLayerWarning(UserWarning):
     """A neuron layer sent nothing over a whole sequence in training."""
 
 
-class MemristiveNeuron(SpikingNeuron):
+class MemristiveNeuron(VariedNeuron):
     r"""A snnTorch neuron whose membrane is a memristive circuit.
 
     Abstract: :class:`~snntorch_memristive.MIF` and :class:`~snntorch_memristive.RMIF` are the
@@ -146,7 +147,7 @@ class MemristiveNeuron(SpikingNeuron):
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """What may be trained, as the circuit takes it; see Dynamics."""
         fixed = list(self._buffers.values())
-        if self._parameters or not all(map(_is_fixed, fixed)):
+        if self._parameters or self._cycle or not all(map(_is_fixed, fixed)):
             return self._computed_coefficients(dtype)
         now = (dtype, self.dt, *[buffer.item() for buffer in fixed])
         kept = self._kept
@@ -171,6 +172,7 @@ class MemristiveNeuron(SpikingNeuron):
             "c_mem": -self._g_rest * self.dt / beta.log(),
             "height": self.graded_spikes_factor.to(dtype),
             **changes(learned, self._built.learned_voltages),
+            **self._factors(dtype),
         }
 
     def _held_beta(self, dtype: torch.dtype) -> Tensor:
@@ -251,13 +253,15 @@ class MemristiveNeuron(SpikingNeuron):
         states are those of every step.
         """
         dtype = torch.promote_types(input_.dtype, torch.float32)
+        self._enter_cycle(before["mem"])
         exact, states = self._entered(before, dtype)
         self.engine_used = engine
         after, spk, states = self._integrate(input_.to(dtype), exact, states)
         if self.inhibition:
             spk = spk * _winners(after["mem"], after["mem"].dim() - exact.dim() + 1)
         mem = after["mem"]
-        travelling = {"mem": {n: s for n, s in states.items() if n not in self._built.recorded}}
+        own = {n: s for n, s in states.items() if n not in self._built.recorded}
+        travelling = {"mem": own | self._cycle}
         if not (self.state_quant or is_traced(mem)):  # there nothing would tell of an edit
             travelling |= {n: {s: states[s].detach()} for n, s in self._currents.items()}
         if input_.dtype != dtype:
@@ -407,6 +411,8 @@ class MemristiveNeuron(SpikingNeuron):
         for name, parameter in self._parameters.items():
             if name.startswith(PREFIX):
                 self._check_fits(name, parameter, input_)
+        for name, buffer in self._varied_buffers().items():
+            self._check_fits(name, buffer, input_)
 
     @staticmethod
     def _check_finite(name: str, tensor: Tensor) -> None:
@@ -508,6 +514,7 @@ class MemristiveNeuron(SpikingNeuron):
         # A checkpoint of the digital neuron has neither a driver gain nor learned devices.
         for name in ("gain", *(n for n in self._parameters if n.startswith(PREFIX))):
             state_dict.setdefault(prefix + name, getattr(self, name))
+        self._adopt_draws(state_dict, prefix)
         for name in self._per_neuron:
             own, loaded = getattr(self, name), state_dict.get(prefix + name)
             if loaded is None or loaded.shape == own.shape:

@@ -309,7 +309,7 @@ class _Writer:
         comment = f"{_clean(stage.name)}: {len(values['volts'])} x {type(stage.module).__name__}"
         dynamics = stage.module._dynamics
         # A trained circuit may rest elsewhere than it starts, and must not go there too early.
-        may_drift = bool(dynamics.learned_voltages or dynamics.learned_factors)
+        may_drift = bool(dynamics.learned_voltages or dynamics.learned_factors or dynamics.varied)
         waits = self.start > 0 and may_drift
         made = neuron_subcircuit(dynamics, coefficients, f"neuron_{label}", comment, waits)
         return made, values["amperes"]
@@ -366,7 +366,9 @@ def _neurons(stages: Sequence[Stage]) -> Iterator[Stage]:
 def _values(neuron: MemristiveNeuron, shape: torch.Size) -> dict[str, list[float]]:
     """Every coefficient of every neuron."""
     given = neuron._coefficients(torch.float64)
-    return {n: value.detach().expand(shape).flatten().tolist() for n, value in given.items()}
+    # What is drawn from cycle to cycle is drawn for a batch, here of one.
+    each = {n: value.detach().expand(1, *shape) for n, value in given.items()}
+    return {n: value.flatten().tolist() for n, value in each.items()}
 
 
 def _chosen(
