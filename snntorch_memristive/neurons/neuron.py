@@ -75,7 +75,6 @@ class MemristiveNeuron(VariedNeuron):
     threshold: Tensor
     graded_spikes_factor: Tensor
     mem: Tensor
-    _kept: tuple[tuple, dict[str, Tensor]] | None
 
     gain: Tensor
     """Gain of the input driver, a buffer; 1 until ``calibrate`` sets it."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..checks import check_whole
 from ..circuits import Circuit
 from ..engine import kernel_keys
-from ..functional.dynamics import factor_of, scaled
+from ..functional.dynamics import Dynamics, factor_of, scaled
 from .carry import carried
 from .learned import units_of
 
@@ -25,7 +25,10 @@ from one inference to the next."""
 class VariedNeuron(SpikingNeuron):
     """Abstract: a neuron whose components have a spread; see :meth:`vary`."""
 
-    _cycle: Mapping[str, Tensor] = {}
+    _built: Dynamics
+    _kept: tuple[tuple, dict[str, Tensor]] | None
+    gain: Tensor
+    _cycle: dict[str, Tensor] = {}  # noqa: RUF012 (replaced, never changed)
     """What was drawn for the present inference, by the buffer of its strength."""
 
     def vary(
