@@ -1,6 +1,7 @@
 """How long the package takes to import, beside torch and snnTorch, which it needs.
 
-Run ``python benchmarks/import_time.py``. Each import is timed in a process of its own, in turn, so that a busy machine slows both alike.
+Run ``python benchmarks/import_time.py``. Each import is timed in a process of its own, in turn, so
+that a busy machine slows both alike.
 """
 
 import argparse
