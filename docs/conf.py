@@ -44,15 +44,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"(torch|numpy|matplotlib|snntorch|collections|pathlib|os)\..*"),
     # Units are annotations, Annotated[float | Tensor, "V"]; autodoc takes them for classes.
     ("py:class", r"types\.Annotated|m²/|V s|'.*"),
-    # Names of the engine's and the solvers' own, in signatures alone.
-    ("py:class", r"(snntorch_memristive\.engine\.program\.)?(Phase|Segment|Exponent|splitting)"),
-    ("py:class", r"drawing\. Shape|all|The energy per inference"),
-    # Short names: the reference lists these under the module that states them, or not at all.
-    ("py:data", r"SEARCHED|SATURATED|SAMPLES"),
-    (
-        "py:(class|mod|func)",
-        r"(snntorch_memristive\.)?(\w+\.)*(\w*Circuit|Device|Mott\w+|LayerArea|MemristiveNeuron|effective|crossbar)",
-    ),
+    # A TypeVar has no page, and the neurons' abstract base is stated with each of them.
+    ("py:class", r"snntorch_memristive\.(units\.Number|neurons\.neuron\.MemristiveNeuron)"),
     # Inherited from snnTorch, whose docstring it is.
     ("py:class", r"Leaky\.reset_mem"),
 ]

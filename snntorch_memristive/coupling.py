@@ -65,7 +65,7 @@ def couple(layer: RRAMLinear, neuron: MIF, v_zero: float | None = None) -> MIF:
     r"""``neuron`` with the columns of ``layer`` tied to its membranes: a new MIF, at rest.
 
     Its gain is what the cells of ``layer`` give at the ``v_read`` of its array, and its circuit a
-    :class:`~snntorch_memristive.circuits.LoadedMIFCircuit` whose ``r_load``, of shape
+    :class:`~.LoadedMIFCircuit` whose ``r_load``, of shape
     ``(out_features,)``, is the column's resistance; neither is trained. Both are those of the cells
     as they are now: couple ``neuron`` anew when the weights have changed. No gradient of the load
     reaches the weights.

@@ -268,12 +268,12 @@ def energy(
         v_read: voltage of a row whose input is 1, in V; that of each layer's array if left out.
 
     Returns:
-        The energy per inference: the mean over the batch. Layers without memristors are listed
+        The energy per inference, as the mean over the batch. Layers without memristors are listed
         as not counted, as is a block whose ``forward`` is its own or that has hooks.
 
     Raises:
         TypeError: if ``net`` is no ``nn.Sequential``, or the circuit of a neuron no
-            :class:`~snntorch_memristive.circuits.MIFCircuit`.
+            :class:`~.MIFCircuit`.
         ValueError: if ``v_read`` is not above zero, ``input_`` has no dimension of time or none of
             batch, ``net`` has no memristive neuron, one without ``init_hidden``, one layer twice
             or hooks of its own, or as the layers do.
@@ -315,11 +315,11 @@ def balance(
 ) -> Balance:  # shapes: (*neurons), J
     """Where the energy of ``circuit`` comes from and goes under ``i_in``.
 
-    The circuit is followed in :data:`SAMPLES` sub-steps per time step with the default solver,
+    The circuit is followed in ``SAMPLES`` sub-steps per time step with the default solver,
     whatever those of a neuron are, and the powers are summed by Simpson's rule.
 
     Args:
-        circuit: a :class:`~snntorch_memristive.circuits.MIFCircuit`.
+        circuit: a :class:`~.MIFCircuit`.
         i_in: input current in A, held over each step of ``dt`` seconds.
         dt: time step in s.
         state: where to start; the circuit's rest if not given.

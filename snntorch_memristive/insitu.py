@@ -1,6 +1,6 @@
 """Training in the array: gradients become programming pulses, and the cells hold the weights.
 
-A weight is a differential pair of cells, as in :mod:`snntorch_memristive.crossbar`, but here the
+A weight is a differential pair of cells, as in ``snntorch_memristive.crossbar``, but here the
 conductances are what is kept and the parameter is what they stand for. A pulse moves a cell by a
 step that is neither the same in both directions nor the same at every conductance, and never out
 of its window. States are shares of the window: 0 at ``r_off``, 1 at ``r_on``.
@@ -181,7 +181,7 @@ class PulsedSGD(torch.optim.Optimizer):
     doi:10.1038/nature14441. Both directions need room, so pairs are programmed around the middle
     of the window, unlike those of a layer, which leave one cell at ``g_off``. A device that is
     not symmetric drives both cells of a pair to one side; once both are beyond
-    :data:`SATURATED`, the pair is programmed around the middle again, with the same difference
+    ``SATURATED``, the pair is programmed around the middle again, with the same difference
     (the refresh of G. W. Burr et al., IEEE Trans. Electron Devices 62 (2015) 3498,
     doi:10.1109/TED.2015.2439635). Both programmings are exact, and their pulses are not counted.
 

@@ -53,7 +53,10 @@ not depend on each other."""
 
 
 def rates(equations: Sequence[Equation], state: State, input_: Tensor) -> State:
-    """Time derivative of every state that ``equations`` speak of."""
+    """Time derivative (unit of the state per second) of every state of ``equations``.
+
+    Of the shape to which ``state`` and ``input_`` broadcast.
+    """
     return {
         name: relaxation.rate(state[name])
         for equation in equations

@@ -3,6 +3,7 @@
 import math
 import os
 import pathlib
+from dataclasses import fields
 
 import pytest
 import torch
@@ -108,7 +109,7 @@ def test_laws_are_values(law):
 
 
 def vars_of(law):
-    return {name: getattr(law, name) for name in law.__dataclass_fields__}
+    return {field.name: getattr(law, field.name) for field in fields(law) if field.init}
 
 
 def test_laws_compile_without_a_break(law):

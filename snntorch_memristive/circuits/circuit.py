@@ -39,7 +39,8 @@ class Circuit(ABC):
     def equations(self, hold_memristors: bool = False) -> tuple[Equation, ...]:
         """The rate equations, in the order in which a splitting solver advances them.
 
-        Each is a function ``(state, i_in) -> {name: Relaxation}`` with ``i_in`` in A. With
+        Each is a function ``(state, i_in) -> {name: Relaxation}`` with ``i_in`` in A,
+        of the states' shape. With
         ``hold_memristors`` those of the memristor states are left out.
         """
 
@@ -73,7 +74,11 @@ class Circuit(ABC):
         raise RuntimeError(f"Expected {self} to have a rest point, but it did not settle.")
 
     def leak(self) -> Value:
-        """Rate (1/s) at which ``v`` forgets at rest while the memristors are held."""
+        """Rate (1/s) at which ``v`` forgets at rest while the memristors are held.
+
+        Raises:
+            RuntimeError: as :meth:`rest`, or if the circuit states no equation of ``v``.
+        """
         rest = {name: _double(value) for name, value in self.rest().items()}
         for equation in self.equations():
             relaxations = equation(rest, NONE)

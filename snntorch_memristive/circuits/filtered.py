@@ -26,7 +26,7 @@ class FilteredMIFCircuit(MIFCircuit):
     filter of a capacitor with a resistor in series.
 
     Raises:
-        ValueError: if ``lead`` is below zero, or as :class:`MIFCircuit`.
+        ValueError: if ``lead`` is below zero, or as :class:`~.MIFCircuit`.
     """
 
     lead: Second = 0.0
@@ -72,9 +72,9 @@ class SynapticMIFCircuit(FilteredMIFCircuit):
     .. math::
         \tau_{syn} \dot i_{syn} = i_{in} - i_{syn}
 
-    States: ``i_syn`` (A), then those of :class:`MIFCircuit`.
+    States: ``i_syn`` (A), then those of :class:`~.MIFCircuit`.
 
-    Source: as :class:`MIFCircuit`; the synapse is that of ``snn.Synaptic`` in continuous time.
+    Source: as :class:`~.MIFCircuit`; the synapse is that of ``snn.Synaptic`` in continuous time.
 
     Raises:
         ValueError: if ``tau_syn`` is not above zero, or as :class:`FilteredMIFCircuit`.
@@ -105,9 +105,9 @@ class BiexponentialMIFCircuit(FilteredMIFCircuit):
         \tau_{exc} \dot i_{exc} = i_{in} - i_{exc}, \qquad
         \tau_{inh} \dot i_{inh} = -r\, i_{in} - i_{inh}
 
-    States: ``i_exc`` and ``i_inh`` (A), then those of :class:`MIFCircuit`.
+    States: ``i_exc`` and ``i_inh`` (A), then those of :class:`~.MIFCircuit`.
 
-    Source: as :class:`MIFCircuit`; the synapses are those of ``snn.Alpha`` in continuous time.
+    Source: as :class:`~.MIFCircuit`; the synapses are those of ``snn.Alpha`` in continuous time.
 
     Raises:
         ValueError: if a time constant or ``ratio`` is not above zero, or as

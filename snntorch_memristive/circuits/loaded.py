@@ -20,11 +20,11 @@ class LoadedMIFCircuit(MIFCircuit):
         c_{mem} \dot v = i_{in} - g_1(x_1)\,(v - e_1) - g_2(x_2)\,(v - e_2)
             - (v - e_{load}) / r_{load}
 
-    States and source: as :class:`MIFCircuit`; the resistor is Ohm's law.
+    States and source: as :class:`~.MIFCircuit`; the resistor is Ohm's law.
 
     Raises:
         ValueError: if ``r_load`` is not above zero, ``e_load`` is not finite, or as
-            :class:`MIFCircuit`.
+            :class:`~.MIFCircuit`.
     """
 
     r_load: Ohm = 100e3

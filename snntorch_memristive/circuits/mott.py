@@ -29,7 +29,7 @@ class MottCircuit(Circuit):
     and :math:`x` follows the switch under :math:`v`. States: ``v`` (V) and ``x`` (normalised
     temperature, 1 at the middle of the transition).
 
-    Source: as :class:`~snntorch_memristive.devices.MottSwitch`, whose authors drive the circuit
+    Source: as :class:`~.MottSwitch`, whose authors drive the circuit
     with a voltage through a resistor of 12 kΩ: that is the load, and ``i_in`` the voltage over
     it (Norton).
 

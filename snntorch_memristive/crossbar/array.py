@@ -80,11 +80,17 @@ class Array:
         return torch.cat(bands, -2)
 
     def thermal_variance(self, total: Tensor) -> Tensor:
-        """Variance (S^2, in units of the read voltage) of 4 k T B on the conductances (S)."""
+        """Variance (S^2, in units of the read voltage) of 4 k T B on ``total`` conductances (S).
+
+        ``total`` is the sum along every bit line, any shape, which the result has.
+        """
         return 4 * BOLTZMANN * self.kelvin * self.bandwidth / self.v_read**2 * total
 
     def shot_variance(self, total: Tensor) -> Tensor:
-        """Variance (S^2, per unit of input) of 2 q B on the current through conductances (S)."""
+        """Variance (S^2, per unit of input) of 2 q B on the current through ``total`` (S).
+
+        ``total`` is the sum of conductances times inputs, any shape, which the result has.
+        """
         return 2 * ELEMENTARY_CHARGE * self.bandwidth / self.v_read * total
 
 

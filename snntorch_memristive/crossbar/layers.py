@@ -79,12 +79,12 @@ class RRAMConv2d(Crossbar, nn.Conv2d):
     """:class:`torch.nn.Conv2d` on an RRAM crossbar.
 
     With the default, ideal device it computes exactly what ``nn.Conv2d`` computes. See
-    :class:`~snntorch_memristive.crossbar.Crossbar` for what is drawn when.
+    :class:`~snntorch_memristive.crossbar.Crossbar` for what is drawn when. All arguments but these
+    are those of ``nn.Conv2d``, in the same order.
 
     Args:
         rram: the device in the cells.
         array: tiles, wires and read-out of the array; a row is an input of one kernel position.
-        all others: as in ``nn.Conv2d``, in the same order.
 
     Shapes:
         - **input_**: ``(batch, in_channels, height, width)`` or ``(in_channels, height,

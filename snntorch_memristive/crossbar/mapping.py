@@ -46,7 +46,10 @@ def from_pair(
 
 
 def weight_per_siemens(rram: RRAM, w_max: Tensor, mapping: str) -> Tensor:
-    """Gain of the read-out: weight that a difference of conductances stands for (1/S)."""
+    """Gain of the read-out: weight that a difference of conductances stands for (1/S).
+
+    ``w_max`` is the weight that fills the window, of any shape, usually 0-d.
+    """
     return w_max * ((2 if mapping == "offset" else 1) / (rram.g_on - rram.g_off))
 
 
@@ -61,6 +64,9 @@ def counted_once(
 
 
 def clip(weight: Tensor, w_max: Tensor) -> Tensor:
-    """``weight`` held inside [-w_max, w_max]; gradient straight through, so that it can return."""
+    """``weight`` (any shape) held inside [-w_max, w_max], of a shape that broadcasts.
+
+    The gradient passes straight through, so that a weight can return.
+    """
     held = weight.detach().clamp(-w_max, w_max)
     return held + (weight - weight.detach()) if weight.requires_grad else held

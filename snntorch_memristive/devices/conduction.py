@@ -63,7 +63,7 @@ class Sinh(Conduction):
         check_positive("V", v0=self.v0)
 
     def chord(self, v: Tensor) -> Tensor:
-        """sinh(z) / z of ``z = v / v0``, 1 at 0 V."""
+        """sinh(z) / z of ``z = v / v0`` (V, any shape), 1 at 0 V."""
         return sinhc(v / self.v0)
 
 

@@ -38,7 +38,7 @@ def fit_conduction(law: type[Conduction], sweeps: Sequence[tuple[Tensor, Tensor]
     Least squares of the logarithm of the current, so that states many decades apart count alike.
     The conductances then follow in closed form, and the law's one voltage is searched on grids
     that close in on it: there is no start to choose. Sweeps that Ohm's law describes best
-    get the upper bound of :data:`SEARCHED`, where the laws are ohmic.
+    get the upper bound of ``SEARCHED``, where the laws are ohmic.
 
     >>> from snntorch_memristive.devices.conduction import Sinh
     >>> v = torch.linspace(0.1, 1.0, 10)

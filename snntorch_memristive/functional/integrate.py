@@ -12,7 +12,12 @@ from ..solvers import SOLVERS
 
 
 def check_integration(dt: float, substeps: int, solver: str) -> None:
-    """Raise ValueError if a time step (s), a number of sub-steps or a solver is impossible."""
+    """Check how a circuit is to be followed.
+
+    Raises:
+        ValueError: if ``dt`` (s) is not above zero, ``substeps`` is no whole number from 1 on, or
+            there is no such ``solver``.
+    """
     check_positive("s", dt=dt)
     whole = isinstance(substeps, Integral) and not isinstance(substeps, bool)
     if not (whole and substeps >= 1):

@@ -17,7 +17,7 @@ class AlphaMIF(MemristiveNeuron, snn.Alpha):
     r"""Memristive neuron behind two synapses, in the place of :class:`snntorch.Alpha`.
 
     :class:`~snntorch_memristive.MIF` whose input passes an excitatory and an inhibitory filter, the
-    circuit of :class:`~snntorch_memristive.circuits.BiexponentialMIFCircuit`, so that the
+    circuit of :class:`~.BiexponentialMIFCircuit`, so that the
     membrane's answer to a pulse rises before it decays. The currents are ``syn_exc`` and
     ``syn_inh``, in snnTorch's numbers. In ``snn.Alpha`` the membrane follows their sum without
     delay; a membrane with a capacitor lags behind its current, and the filters' lead undoes

@@ -14,7 +14,7 @@ from .neuron import MemristiveNeuron, beta_or_default, check_settings
 class MIF(MemristiveNeuron, snn.Leaky):
     r"""Memristive integrate-and-fire neuron, in the place of :class:`snntorch.Leaky`.
 
-    The membrane is the circuit of :class:`~snntorch_memristive.circuits.MIFCircuit` (MEMprop,
+    The membrane is the circuit of :class:`~.MIFCircuit` (MEMprop,
     arXiv:2206.12992), integrated through its device equations. A spike is what the devices do:
     the membrane charges, memristor 1 switches on and pulls it back. Nothing is compared with a
     threshold and nothing is reset, so the gradient is the derivative of what was computed.

@@ -12,7 +12,7 @@ class Mott(MIF):
     r"""Tonically firing neuron: a Mott switch that heats and cools, in the place of ``snn.Leaky``.
 
     :class:`~snntorch_memristive.MIF` on another circuit,
-    :class:`~snntorch_memristive.circuits.MottCircuit`, with the time step and the solver that
+    :class:`~.MottCircuit`, with the time step and the solver that
     suit it. Under a constant input of 1.16 to 2.58 times ``(1 - beta) threshold`` it goes on
     firing, the faster the stronger the input, at about 170 to 510 kHz.
 

@@ -18,7 +18,7 @@ class SynapticMIF(MemristiveNeuron, snn.Synaptic):
     r"""Memristive neuron behind a synapse, in the place of :class:`snntorch.Synaptic`.
 
     :class:`~snntorch_memristive.MIF` whose input passes a first-order filter, the circuit of
-    :class:`~snntorch_memristive.circuits.SynapticMIFCircuit`. Its current is ``syn``, in
+    :class:`~.SynapticMIFCircuit`. Its current is ``syn``, in
     snnTorch's numbers: a unit of it is the current that a unit of input is to a ``MIF`` of the
     same ``beta``. The driver holds its current over a time step; the filter's lead undoes that
     delay of nearly half a step, so that, as long as the memristors have not moved,

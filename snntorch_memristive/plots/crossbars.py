@@ -104,7 +104,7 @@ def wire_losses(
 ) -> Axes:
     """Map of what wires take from every cell of an array, 1 - ``effective`` / ``g``.
 
-    Take the cells ``g`` of an array and :func:`~snntorch_memristive.crossbar.effective` of them.
+    Take the cells ``g`` of an array and :func:`~.wires.effective` of them.
     Drivers are on the left, read-outs at the bottom. Red is lost; blue is gained, by cells past
     which more current sneaks through others. Gains beyond the largest loss share one blue.
 
