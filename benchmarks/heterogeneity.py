@@ -54,6 +54,9 @@ thermal voltage have none."""
 
 COMPONENTS = ("r_on", "r_off", "v_on", "v_off", "tau", "c_mem")
 
+AWARE = 0.2
+"""The spread that is trained with, in "aware"."""
+
 DRAWS = 20
 
 
@@ -191,19 +194,21 @@ def compare(kinds: list[str], train_: Images, test: Images, seeds: int) -> Itera
 
 def spread_out(train_: Images, test: Images, seeds: int) -> Iterator[dict]:
     """A row per spread and training: test accuracy on every draw, network by network."""
-    networks = {s: trained("MIF", Case(), s, train_, *CHOSEN["MIF"]) for s in range(seeds)}
+    networks = {
+        "unaware": [trained("MIF", Case(), s, train_, *CHOSEN["MIF"]) for s in range(seeds)],
+        "aware": [trained_aware(s, train_) for s in range(seeds)],
+    }
     for spread in SPREADS:
-        yield {"spread": spread, "training": "unaware"} | on_draws(networks, spread, test)
-        if spread:
-            aware = {seed: trained_aware(seed, spread, train_) for seed in range(seeds)}
-            yield {"spread": spread, "training": "aware"} | on_draws(aware, spread, test)
+        for training, each in networks.items():
+            yield {"spread": spread, "training": training} | on_draws(each, spread, test)
 
 
-def trained_aware(seed: int, spread: float, images: Images) -> Network:
+def trained_aware(seed: int, images: Images) -> Network:
+    """With other neurons for every batch."""
     torch.manual_seed(seed)
     network = Network("MIF", Case(), *CHOSEN["MIF"])
     generator = torch.Generator().manual_seed(1000 + seed)
-    network.varied(spread, generator, None)
+    network.varied(AWARE, generator, None)
 
     def redraw() -> None:
         for neuron in (network.layers[1], network.layers[3]):
@@ -213,10 +218,10 @@ def trained_aware(seed: int, spread: float, images: Images) -> Network:
     return network
 
 
-def on_draws(networks: dict[int, Network], spread: float, test: Images) -> dict:
+def on_draws(networks: list[Network], spread: float, test: Images) -> dict:
     inputs = test[0].expand(DRAWS, *test[0].shape)
     each = []
-    for network in networks.values():
+    for network in networks:
         network.varied(spread, torch.Generator().manual_seed(0), DRAWS)
         each.append(accuracies(network, (inputs, test[1])).tolist())
         network.varied(0.0, torch.Generator(), None)

@@ -245,7 +245,7 @@ def test_chips_differ_by_their_neurons_too():
     x = some_input(10, 2, 6)
 
     def measure(net):
-        return float(snnm.run(net, x).mean())
+        return float(snnm.run(net, x).detach().mean())
 
     own = measure(net)
     first, again = (

@@ -170,9 +170,11 @@ def factor_of(name: str) -> str:
 
 def scaled(circuit: Circuit, factors: Mapping[str, Value]) -> Circuit:
     """``circuit`` with the values that ``factors`` names, as in :class:`Dynamics`, multiplied."""
+    values: dict[str, dict[str, Value]] = {"": {}}
     for name, factor in factors.items():
-        part, _, field_ = name.rpartition(".")
+        part, _, own = name.rpartition(".")
         owner = getattr(circuit, part) if part else circuit
-        owner = replace(owner, **{field_: getattr(owner, field_) * factor})
-        circuit = replace(circuit, **{part: owner}) if part else owner
-    return circuit
+        values.setdefault(part, {})[own] = getattr(owner, own) * factor
+    own = values.pop("")
+    parts = {part: replace(getattr(circuit, part), **changed) for part, changed in values.items()}
+    return replace(circuit, **own, **parts)
