@@ -30,7 +30,8 @@ html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints = "signature"
+napoleon_use_param = False
 autodoc_inherit_docstrings = False
 
 myst_enable_extensions = ["dollarmath"]

@@ -13,4 +13,4 @@ for _ in range(20):
     spk, mem = snnm.run(net, (images.float() / 16).expand(10, -1, -1))  # 10 time steps
     torch.nn.functional.cross_entropy(mem.sum(0), labels).backward()
     adam.step(), adam.zero_grad()
-print("accuracy", (mem.sum(0).argmax(1) == labels).float().mean())
+print("training accuracy", (mem.sum(0).argmax(1) == labels).float().mean())

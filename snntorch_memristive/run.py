@@ -61,7 +61,8 @@ def run(
 
     Raises:
         TypeError: if ``net`` is no ``nn.Sequential``.
-        ValueError: if ``input_`` has no time step, or as the layers do.
+        ValueError: if ``input_`` has no time step, or a neuron that is not the last returns its
+            states too; or as the layers do.
     """
     if not isinstance(net, nn.Sequential):
         raise TypeError(
@@ -75,6 +76,11 @@ def run(
         return _step_by_step(net, input_)
     record: Any = input_  # a tuple only behind the last layer
     for layer in layers:
+        if isinstance(record, tuple):
+            raise ValueError(
+                f"Expected one tensor for {type(layer).__name__}, but the neuron before it returns "
+                f"{len(record)}: make it with `init_hidden=True`, and without `output`."
+            )
         record = _through(layer, record)
     return record
 

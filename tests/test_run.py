@@ -134,3 +134,9 @@ def test_what_it_cannot_run_is_refused():
         snnm.run(nn.Linear(2, 2), torch.rand(3, 2))
     with pytest.raises(ValueError, match="time"):
         snnm.run(dense(), torch.rand(0, 5, 12))
+
+
+def test_a_neuron_in_between_that_returns_its_states_is_refused():
+    net = nn.Sequential(snnm.MIF(0.9), nn.Linear(4, 3), snnm.MIF(0.9))
+    with pytest.raises(ValueError, match="Expected one tensor for Linear, but the neuron before"):
+        snnm.run(net, torch.rand(2, 5, 4))

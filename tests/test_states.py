@@ -391,3 +391,9 @@ def test_vmap_leaves_nothing_behind():
     torch.func.vmap(lambda x: neuron(x, torch.zeros(4))[0])(drive(0)[0])
     snnm.reset(neuron)
     copy.deepcopy(neuron)
+
+
+def test_a_tuple_in_the_place_of_a_membrane_is_refused():
+    neuron = snnm.MIF(0.9)
+    with pytest.raises(TypeError, match="Expected `mem` to be a tensor, but got a tuple"):
+        neuron(torch.rand(2, 3), neuron(torch.rand(2, 3)))

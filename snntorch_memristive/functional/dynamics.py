@@ -172,9 +172,9 @@ def scaled(circuit: Circuit, factors: Mapping[str, Value]) -> Circuit:
     """``circuit`` with the values that ``factors`` names, as in :class:`Dynamics`, multiplied."""
     values: dict[str, dict[str, Value]] = {"": {}}
     for name, factor in factors.items():
-        part, _, own = name.rpartition(".")
+        part, _, component = name.rpartition(".")
         owner = getattr(circuit, part) if part else circuit
-        values.setdefault(part, {})[own] = getattr(owner, own) * factor
+        values.setdefault(part, {})[component] = getattr(owner, component) * factor
     own = values.pop("")
     parts = {part: replace(getattr(circuit, part), **changed) for part, changed in values.items()}
     return replace(circuit, **own, **parts)

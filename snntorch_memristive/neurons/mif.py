@@ -43,7 +43,7 @@ class MIF(MemristiveNeuron, snn.Leaky):
                 for _ in range(25):
                     spk1, mem1 = self.mif1(self.fc1(x), mem1)
                     spk2, mem2 = self.mif2(self.fc2(spk1), mem2)
-                    record.append(spk2)
+                    record.append(mem2)
                 return torch.stack(record)
 
     Args:

@@ -298,6 +298,10 @@ class MemristiveNeuron(VariedNeuron):
 
     def _before(self, input_: Tensor, handed: Mapping[str, Tensor | None]) -> State:
         """The states of the tuple to go on from: those handed in, the last ones, or rest."""
+        for name, state in handed.items():
+            if not (state is None or isinstance(state, Tensor)):
+                kind = type(state).__name__
+                raise TypeError(f"Expected `{name}` to be a tensor, but got a {kind}.")
         mem = handed["mem"]
         # A membrane of the caller's making is a fresh neuron, whose currents are at rest.
         fresh = mem is not None and carried(mem) is None
@@ -435,7 +439,8 @@ class MemristiveNeuron(VariedNeuron):
             warnings.warn(
                 f"A {type(self).__name__} layer of shape {tuple(self.mem.shape)} sent nothing over "
                 f"{self._silent_steps} steps of training, so no gradient passes through it. "
-                "Raise its input: calibrate(net, batch) sets the driver gains from data.",
+                "Raise its input: calibrate(net, batch) sets the driver gains from data. If it is "
+                'the output layer, put the loss on `mem`, or give it spike="voltage".',
                 SilentLayerWarning,
                 stacklevel=4,
             )
