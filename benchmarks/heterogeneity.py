@@ -239,10 +239,21 @@ def with_deviation(values: list[float]) -> str:
     return f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
 
+def with_gain(row: dict, plain: dict) -> str:
+    """In brackets what it is better than ``plain`` by: mean and standard error over the seeds."""
+    pairs = zip(row["accuracies"], plain["accuracies"], strict=True)
+    gains = [accuracy - other for accuracy, other in pairs]
+    if row is plain or len(gains) < 2:
+        return with_deviation(row["accuracies"])
+    error = stdev(gains) / math.sqrt(len(gains))
+    return f"{with_deviation(row['accuracies'])} ({mean(gains):+.1f} ± {error:.1f})"
+
+
 def time_constants(betas: list[float]) -> str:
     """Tenth, half and nine tenths of them are shorter than these, in steps."""
     steps = torch.tensor([-1 / math.log(beta) for beta in betas])
-    return " / ".join(f"{x:.1f}" for x in steps.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist())
+    shares = steps.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
+    return " / ".join(f"{x:.1f}" if x < 1000 else "above 1000" for x in shares)
 
 
 def print_selected(rows: list[dict]) -> None:
@@ -258,9 +269,12 @@ def print_compared(rows: list[dict]) -> None:
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     print(line(["time constants", *kinds, "of MIF in the end, in steps"]))
     print(line(["---"] * (2 + len(kinds))))
-    for case in dict.fromkeys(row["case"] for row in rows):
-        own = {row["kind"]: row for row in rows if row["case"] == case}
-        cells = [with_deviation(own[kind]["accuracies"]) if kind in own else "" for kind in kinds]
+    by_case = {case: {} for case in CASES}
+    for row in rows:
+        by_case[row["case"]][row["kind"]] = row
+    plain = by_case["one, fixed"]
+    for case, own in by_case.items():
+        cells = [with_gain(own[k], plain[k]) if k in own else "" for k in kinds]
         print(line([case, *cells, time_constants(own["MIF"]["betas"]) if "MIF" in own else ""]))
 
 
