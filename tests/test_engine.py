@@ -228,7 +228,7 @@ def test_derivatives_of_every_operation(rules):
     def formula(x, y):
         smooth = torch.exp(x * 0.3) + torch.expm1(-y) + torch.log(y + 3) + torch.sqrt(x + 4)
         bent = torch.where(x < y, x * y, x / (y + 2)) + torch.clamp(x, -0.5, 0.5) + abs(y)
-        return smooth + bent + torch.tanh(x) + torch.sigmoid(x - y) + (x - 1) ** 3 + x.relu()
+        return smooth + bent + torch.tanh(x) + torch.atan(3 * y) + torch.sigmoid(x - y) + (x - 1) ** 3 + x.relu()
 
     traced = formula(x, y)
     results = dict(
@@ -240,7 +240,7 @@ def test_derivatives_of_every_operation(rules):
     }
     names |= {
         n: getattr(torch, n)
-        for n in ("exp", "expm1", "exp2", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
+        for n in ("atan", "exp", "expm1", "exp2", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
     }
     names["exp2m1"] = lambda z: torch.exp2(torch.as_tensor(z)) - 1
     for a, b in ((0.3, 0.7), (-0.2, 0.1), (2.0, -1.0)):
