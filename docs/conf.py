@@ -51,7 +51,7 @@ nitpick_ignore_regex = [
     ("py:data", r"SEARCHED|SATURATED|SAMPLES"),
     (
         "py:(class|mod|func)",
-        r"(snntorch_memristive\.)?(\w+\.)*(\w*Circuit|Device|Mott\w+|LayerArea|MemristiveNeuron|effective|crossbar)",
+        r"(snntorch_memristive\.)?(\w+\.)*(\w*Circuit|Device|Mott\w+|Nanodot\w+|TunnelDiode|LayerArea|MemristiveNeuron|effective|crossbar)",
     ),
     # Inherited from snnTorch, whose docstring it is.
     ("py:class", r"Leaky\.reset_mem"),

@@ -41,7 +41,7 @@ class NanodotCircuit(Circuit):
 
     m: NanodotSwitch = AND_TS
     """Switch that discharges the membrane."""
-    diode: TunnelDiode = GI401A
+    td: TunnelDiode = GI401A
     """Leak, and what makes the membrane jump."""
     e_td: Volt = 60e-3
     """Source in series with the diode; the membrane rests at its negative."""
@@ -65,9 +65,9 @@ class NanodotCircuit(Circuit):
     def membrane(self, state: State, i_in: Tensor) -> dict[str, Relaxation]:
         """Kirchhoff's current law at the membrane."""
         v = state["v"]
-        g_rest = self.diode.slope_at_0
+        g_rest = self.td.slope_at_0
         g = self.m.conductance(state["x"], -v - self.e_ts)
-        bent = self.diode.current(v + self.e_td) - g_rest * v
+        bent = self.td.current(v + self.e_td) - g_rest * v
         drive = i_in - bent - g * self.e_ts
         return {"v": Relaxation(drive=drive / self.c_mem, decay=(g + g_rest) / self.c_mem)}
 
@@ -84,7 +84,7 @@ class NanodotCircuit(Circuit):
     def threshold_current(self) -> float:
         """Constant current (A) above which it leaves rest: the most that the diode takes on."""
         v = torch.linspace(0, self.v_threshold + self.e_td, 10_001, dtype=torch.float64)
-        return self.diode.current(v).max().item()
+        return self.td.current(v).max().item()
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,14 @@ class StochasticNanodotCircuit(NanodotCircuit):
     state_units: ClassVar[dict[str, str]] = NanodotCircuit.state_units | {"z_th": "1", "z_h": "1"}
 
     @classmethod
-    def of(cls, circuit: NanodotCircuit) -> "StochasticNanodotCircuit":
-        """``circuit`` with voltages that are drawn."""
+    def of(cls, circuit: Circuit) -> "StochasticNanodotCircuit":
+        """``circuit`` with voltages that are drawn.
+
+        Raises:
+            TypeError: if it is no NanodotCircuit.
+        """
+        if not isinstance(circuit, NanodotCircuit):
+            raise TypeError(f"Expected a NanodotCircuit, but got {type(circuit).__name__}.")
         return cls(**{field.name: getattr(circuit, field.name) for field in fields(circuit)})
 
     def equations(self, hold_memristors: bool = False) -> tuple[Equation, ...]:

@@ -10,7 +10,7 @@ from ..checks import check_finite, check_positive
 from ..units import Ampere, PerVolt, Value, Volt
 
 LOWEST_VOLTAGE, HIGHEST_VOLTAGE = -0.25, 0.6
-"""Beyond these (V) the formula grows as e^(v / v_p), and what is measured is a series resistance."""
+"""Beyond these (V) the formula grows without bound, and a real diode is its series resistance."""
 
 OUTER_SLOPE = 20e-3
 """Slope (S) of the straight lines there: about that of GI401A's formula where they begin."""
