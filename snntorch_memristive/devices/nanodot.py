@@ -100,9 +100,9 @@ class NanodotSwitch(Device):
         on = torch.sigmoid((v - self.v_th_p) * (v - self.v_th_n) / self.v_s**2) / self.tau_s
         off = torch.sigmoid((v - self.v_h_p) * (self.v_h_n - v) / self.v_r**2) / self.tau_r
         p, most = torch.exp(-self.a * x), 1 + self.a
-        q = exp(-self.a) / p
-        setting = (1 - exp(-self.d_s) * p) * (1 - x) + (1 - q) * x
-        resetting = (1 - p) * (1 - x) + (1 - exp(-self.d_r) * q) * x
+        q = _exp(-self.a) / p
+        setting = (1 - _exp(-self.d_s) * p) * (1 - x) + (1 - q) * x
+        resetting = (1 - p) * (1 - x) + (1 - _exp(-self.d_r) * q) * x
         # Neither is more than (1 + a) times the way that is left, so that x stays in [0, 1].
         return Relaxation(
             drive=on * (setting + most * x) + off * (most * x - resetting),
@@ -114,7 +114,7 @@ class NanodotSwitch(Device):
         return self.relaxation(x, v).rate(x)
 
 
-def exp(value: Value) -> Any:
+def _exp(value: Value) -> Any:
     """e to a parameter, which may be a number."""
     return math.exp(value) if isinstance(value, float) else value.exp()
 
@@ -135,6 +135,7 @@ AND_TS = NanodotSwitch(
     d_r=0.5,
     spread=0.010,
     source="V. Ostrovskii et al., Neurocomputing 624 (2025) 129454, "
-    "doi:10.1016/j.neucom.2025.129454: fit to one cycle of an Ag-nanodot / HfO2 selector",
+    "doi:10.1016/j.neucom.2025.129454: fit to one cycle of an Ag-nanodot / HfO2 selector (text as "
+    "in GitHub DamirAhm/diplom 33ac201)",
 )
 """Ag nanodots / HfO2, the reference cycle."""

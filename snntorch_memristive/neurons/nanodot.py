@@ -19,8 +19,8 @@ class Nanodot(MIF):
     :class:`~snntorch_memristive.MIF` on another circuit,
     :class:`~snntorch_memristive.circuits.NanodotCircuit`, with the time step and the solver that
     suit it. A constant input from 0.178 times ``(1 - beta) threshold`` on (20.7 µA) makes it fire,
-    every 270 to 97 µs up to 22.5 µA; from 23 µA on it misses spikes, and above 25 µA it answers
-    once and stays half on until the input falls (the authors' excitation block).
+    steadily up to 22.25 µA, where the period is 95 µs; then periods scatter and grow, and from 25 µA
+    on it answers once and stays half on until the input falls (the authors' excitation block).
 
     So a network drives it with inputs that change, or gets one spike, as from
     :class:`~snntorch_memristive.MIF`. ``threshold=3`` or so suits inputs of usual size.
@@ -31,7 +31,7 @@ class Nanodot(MIF):
     Example::
 
         neuron = snnm.Nanodot()
-        spk, mem = neuron.sequence(torch.full((200, 1), 0.084))  # 22 µA, 400 µs, 4 spikes
+        spk, mem = neuron.sequence(torch.full((240, 1), 0.0845))  # 22 µA, 480 µs, 4 spikes
 
     Args:
         beta: as in :class:`~snntorch_memristive.MIF`; 0.555 if left out, the published capacitor.
