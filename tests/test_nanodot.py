@@ -190,6 +190,7 @@ def test_the_neuron_stays_within_one_percent_of_ngspice(judge):
     assert found.max() < 1e-2
 
 
+@pytest.mark.slow
 def test_ngspice_is_converged_in_its_time_step(judge):
     some = [4, 6, 7]
     halved = spice(np.tile(CONSTANT[some], (120, 1)), DT * np.arange(1, 121), max_step=5e-9)
@@ -267,7 +268,7 @@ def test_kernels_equal_the_equations_as_they_are_stated():
         (spk.sum() + (mem * mem).sum() + states["x"].sum()).backward()
         results.append(({"spk": spk, "mem": mem} | states, input_.grad))
     (values, grad), (expected, expected_grad) = results
-    assert float(expected["x"].max()) > 0.1
+    assert float(expected["x"].detach().max()) > 0.1
     for name, value in expected.items():
         # Wider than for MIF: a spike turns roundings into differences of time.
         assert_close(values[name], value, rtol=0, atol=2e-4, msg=name)
@@ -355,14 +356,13 @@ def test_a_seed_makes_the_spikes():
 
 
 def test_the_height_of_a_spike_is_spread_as_the_threshold_is():
-    first = StochasticNanodotCircuit()
     neuron, v = stochastic(0)
-    peak = v.max(0).values
-    assert float(peak.mean()) == pytest.approx(0.119, abs=3e-3)
-    assert float(peak.std()) == pytest.approx(first.m.spread, rel=0.15)
-    z_h = neuron.states()["z_h"]
-    assert float(z_h.mean()) == pytest.approx(0, abs=0.2)
-    assert float(z_h.std()) == pytest.approx(1, abs=0.15)
+    peak = v.max(0).values  # of a step's end: up to 9 mV lower than between two steps
+    assert 0.11 < float(peak.mean()) < 0.119
+    assert float(peak.std()) == pytest.approx(AND_TS.spread, rel=0.2)
+    neuron(torch.zeros(400), torch.zeros(400))  # later, who is slow to switch off is seen longer
+    assert float(neuron.states()["z_h"].mean()) == pytest.approx(0, abs=0.15)
+    assert float(neuron.states()["z_h"].std()) == pytest.approx(1, abs=0.1)
 
 
 def test_a_threshold_is_drawn_once_per_cycle():

@@ -94,24 +94,27 @@ class NanodotSwitch(Device):
         """Current (A) through the device in state ``x`` under ``v`` (V); shapes broadcast."""
         return self.conductance(x, v) * v
 
+    def rate(self, x: Tensor, v: Tensor) -> Tensor:
+        """dx/dt (1/s) of state ``x`` under ``v`` (V); shapes broadcast."""
+        on, off = self.switching(v)
+        p = torch.exp(-self.a * x)
+        q = torch.exp(self.a * x - self.a)  # a division of ngspice is right to 1e-11 only
+        setting = (1 - _exp(-self.d_s) * p) * (1 - x) + (1 - q) * x
+        resetting = (1 - p) * (1 - x) + (1 - _exp(-self.d_r) * q) * x
+        return on * setting - off * resetting
+
     def relaxation(self, x: Tensor, v: Tensor) -> Relaxation:
-        """Rate equation of ``x`` under ``v`` (V); both its terms depend on ``x``, too."""
+        """The same rate as a relaxation of ``x``; both its terms depend on ``x``, too."""
+        on, off = self.switching(v)
+        decay = (1 + self.a) * (on + off)  # at most: so its target is in [0, 1]
+        return Relaxation(drive=self.rate(x, v) + decay * x, decay=decay)
+
+    def switching(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """How fast (1/s) it switches on, and off, under ``v`` (V)."""
         v = v.clamp(-LARGEST_VOLTAGE, LARGEST_VOLTAGE)
         on = torch.sigmoid((v - self.v_th_p) * (v - self.v_th_n) / self.v_s**2) / self.tau_s
         off = torch.sigmoid((v - self.v_h_p) * (self.v_h_n - v) / self.v_r**2) / self.tau_r
-        p, most = torch.exp(-self.a * x), 1 + self.a
-        q = _exp(-self.a) / p
-        setting = (1 - _exp(-self.d_s) * p) * (1 - x) + (1 - q) * x
-        resetting = (1 - p) * (1 - x) + (1 - _exp(-self.d_r) * q) * x
-        # Neither is more than (1 + a) times the way that is left, so that x stays in [0, 1].
-        return Relaxation(
-            drive=on * (setting + most * x) + off * (most * x - resetting),
-            decay=most * (on + off),
-        )
-
-    def rate(self, x: Tensor, v: Tensor) -> Tensor:
-        """dx/dt (1/s) of state ``x`` under ``v`` (V); shapes broadcast."""
-        return self.relaxation(x, v).rate(x)
+        return on, off
 
 
 def _exp(value: Value) -> Any:

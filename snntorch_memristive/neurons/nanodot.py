@@ -19,8 +19,9 @@ class Nanodot(MIF):
     :class:`~snntorch_memristive.MIF` on another circuit,
     :class:`~snntorch_memristive.circuits.NanodotCircuit`, with the time step and the solver that
     suit it. A constant input from 0.178 times ``(1 - beta) threshold`` on (20.7 µA) makes it fire,
-    steadily up to 22.25 µA, where the period is 95 µs; then periods scatter and grow, and from 25 µA
-    on it answers once and stays half on until the input falls (the authors' excitation block).
+    steadily up to 22.25 µA, where the period is 95 µs; then periods scatter and grow, and from
+    25 µA on it answers once and stays half on until the input falls (the authors' excitation
+    block).
 
     So a network drives it with inputs that change, or gets one spike, as from
     :class:`~snntorch_memristive.MIF`. ``threshold=3`` or so suits inputs of usual size.
