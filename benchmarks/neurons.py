@@ -46,9 +46,12 @@ KINDS = {
     "AlphaMIF": Kind(lambda _: snnm.AlphaMIF(0.6, BETA, init_hidden=True)),
     "LapicqueMIF": Kind(lambda _: snnm.LapicqueMIF(BETA, **HELD)),
     "Mott": Kind(lambda _: snnm.Mott(threshold=5.0, init_hidden=True), num_steps=25),
+    "Nanodot": Kind(
+        lambda _: snnm.Nanodot(threshold=3.0, substeps=20, init_hidden=True), num_steps=10
+    ),
 }
-"""By the name in the table. Mott needs some 25 steps of its own length for a spike, and its
-threshold brings inputs of the usual size into the range in which it fires."""
+"""By the name in the table. Mott needs some 25 steps of its own length for a spike, Nanodot 10, and
+their thresholds bring inputs of the usual size to where they fire."""
 
 
 def train(name: str, images: data.Images, row: Row) -> dict[str, float | str]:

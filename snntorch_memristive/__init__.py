@@ -17,6 +17,7 @@ from .neurons import (
     LapicqueMIF,
     MemristiveNeuron,
     Mott,
+    Nanodot,
     SilentLayerWarning,
     SynapticMIF,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "LapicqueMIF",
     "MemristiveNeuron",
     "Mott",
+    "Nanodot",
     "RRAMConv2d",
     "RRAMLinear",
     "SilentLayerWarning",

@@ -7,6 +7,7 @@ import sys
 import threading
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from torch.testing import assert_close
 
 import snntorch_memristive as snnm
 from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFCircuit
-from snntorch_memristive.engine import threads
+from snntorch_memristive.engine import arithmetic, threads
 from snntorch_memristive.engine.cache import cache_folder, load
 from snntorch_memristive.engine.expression import Symbol, gradients
 from snntorch_memristive.engine.lines import write
@@ -228,7 +229,8 @@ def test_derivatives_of_every_operation(rules):
     def formula(x, y):
         smooth = torch.exp(x * 0.3) + torch.expm1(-y) + torch.log(y + 3) + torch.sqrt(x + 4)
         bent = torch.where(x < y, x * y, x / (y + 2)) + torch.clamp(x, -0.5, 0.5) + abs(y)
-        return smooth + bent + torch.tanh(x) + torch.sigmoid(x - y) + (x - 1) ** 3 + x.relu()
+        smooth = smooth + torch.tanh(x) + torch.atan(3 * y) + torch.sigmoid(x - y)
+        return smooth + bent + (x - 1) ** 3 + x.relu()
 
     traced = formula(x, y)
     results = dict(
@@ -240,7 +242,7 @@ def test_derivatives_of_every_operation(rules):
     }
     names |= {
         n: getattr(torch, n)
-        for n in ("exp", "expm1", "exp2", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
+        for n in ("atan", "exp", "expm1", "exp2", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
     }
     names["exp2m1"] = lambda z: torch.exp2(torch.as_tensor(z)) - 1
     for a, b in ((0.3, 0.7), (-0.2, 0.1), (2.0, -1.0)):
@@ -251,6 +253,13 @@ def test_derivatives_of_every_operation(rules):
         exec("\n".join(write(rewritten(results, *rules))), scope)
         for name, value in zip(results, wanted, strict=True):
             assert_close(scope[name], value.detach(), rtol=1e-12, atol=1e-12, msg=name)
+
+
+def test_the_inverse_tangent_of_float32_is_right_to_two_units_in_the_last_place():
+    for size in (*np.logspace(-6, 6, 400, dtype=np.float32), np.float32(1e30)):
+        for x in (size, -size):
+            assert arithmetic.atan(x) == pytest.approx(np.arctan(float(x)), rel=2.5e-7)
+    assert arithmetic.atan(np.float32(0)) == 0
 
 
 SCRIPT = """

@@ -447,7 +447,7 @@ def test_kernels_equal_the_equations_as_they_are_stated():
     assert_close(grad, expected_grad, rtol=0, atol=1e-3 * float(expected_grad.abs().max()))
 
 
-@pytest.mark.parametrize("strength", [1e2, 1e6, -1e6, 1e20])
+@pytest.mark.parametrize("strength", [1e2, 1e6, -1e6, 1e20, 1e38, -3e38])
 def test_huge_inputs_give_finite_states_and_finite_gradients(strength):
     neuron = snnm.Mott()
     input_ = torch.rand(50).requires_grad_()

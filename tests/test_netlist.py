@@ -227,6 +227,11 @@ def test_a_circuit_without_branches_is_printed_from_its_equations(installed):
     assert_agrees(spice.compare(net, noisy_input(60, scale=0.4), max_step=0.02))
 
 
+def test_the_nanodot_neuron_is_in_the_circuit(installed):
+    net = two_layers(snnm.Nanodot(init_hidden=True), snnm.Nanodot(init_hidden=True))
+    assert_agrees(spice.compare(net, noisy_input(30, scale=0.4), max_step=0.02))
+
+
 def test_convolutions_pools_and_shapes(installed):
     torch.manual_seed(0)
     net = nn.Sequential(

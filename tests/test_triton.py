@@ -8,7 +8,12 @@ import pytest
 import torch
 
 import snntorch_memristive as snnm
-from snntorch_memristive.circuits import AlphaMIFCircuit, MIFCircuit, SynapticMIFCircuit
+from snntorch_memristive.circuits import (
+    AlphaMIFCircuit,
+    MIFCircuit,
+    NanodotCircuit,
+    SynapticMIFCircuit,
+)
 from snntorch_memristive.functional import Dynamics
 
 pytest.importorskip("triton", reason="no triton here: pip install triton")
@@ -20,6 +25,7 @@ CASES = {
     "alpha": Dynamics(AlphaMIFCircuit(), 1e-6, 1, "symmetric", "binary", False, ("v_on",)),
     "synaptic": Dynamics(SynapticMIFCircuit(), 1e-6, 2, "magnus", "rectified", **RECORDED),
     "held": Dynamics(MIFCircuit(), 1e-6, 1, "magnus", "rectified", hold_memristors=True),
+    "nanodot": Dynamics(NanodotCircuit(), 1e-7, 2, "exponential", "rectified"),
 }
 
 COMPARE = """

@@ -25,6 +25,7 @@ FORMS = {
     "log": sympy.log,
     "sqrt": sympy.sqrt,
     "tanh": sympy.tanh,
+    "atan": sympy.atan,
     "sigmoid": sympy.Function("sigma"),
     "less": sympy.Lt,
     "not_greater": sympy.Le,

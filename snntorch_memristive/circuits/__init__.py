@@ -6,6 +6,7 @@ from .filtered import BiexponentialMIFCircuit, FilteredMIFCircuit, SynapticMIFCi
 from .loaded import LoadedMIFCircuit
 from .mif import AlphaMIFCircuit, MIFCircuit
 from .mott import MottCircuit
+from .nanodot import NanodotCircuit, StochasticNanodotCircuit
 
 __all__ = [
     "AlphaMIFCircuit",
@@ -16,6 +17,8 @@ __all__ = [
     "LoadedMIFCircuit",
     "MIFCircuit",
     "MottCircuit",
+    "NanodotCircuit",
     "Resistor",
+    "StochasticNanodotCircuit",
     "SynapticMIFCircuit",
 ]

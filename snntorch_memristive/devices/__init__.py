@@ -15,18 +15,22 @@ from .mss import (
     MSS,
     thermal_voltage,
 )
+from .nanodot import AND_TS, NanodotSwitch
 from .presets import CMO_HFOX, HFO2, HFOX, PCM, SIOX, SIOX_LOW
 from .response import Response, simulate
 from .rram import RRAM
 from .stanford import STANFORD_ASU, STANFORD_PKU, StanfordRRAM
 from .sweep import Sweep, read_sweep
+from .tunnel_diode import GI401A, TunnelDiode
 from .umich import UMICH_WOX, UMich
 from .vteam import VTEAM, VTEAM_FAST, VTEAM_MAGIC
 from .windows import Biolek, HardStop, Joglekar, Prodromakis, Window
 from .yakopcic import YAKOPCIC_HP, YAKOPCIC_JO, YAKOPCIC_OBLEA, Yakopcic
 
 __all__ = [
+    "AND_TS",
     "CMO_HFOX",
+    "GI401A",
     "HFO2",
     "HFOX",
     "HP_TIO2",
@@ -59,6 +63,7 @@ __all__ = [
     "Joglekar",
     "LinearIonDrift",
     "MottSwitch",
+    "NanodotSwitch",
     "Ohmic",
     "PooleFrenkel",
     "Prodromakis",
@@ -67,6 +72,7 @@ __all__ = [
     "StanfordRRAM",
     "Sweep",
     "Table",
+    "TunnelDiode",
     "UMich",
     "Window",
     "Yakopcic",

@@ -77,6 +77,25 @@ def tanh(z):
     return y / (y + F(2.0))
 
 
+@njit(fastmath=EXACT, error_model="numpy")
+def atan(x):
+    """Inverse tangent. The polynomial is atan(z) / z in z^2, interpolated like that of exp2."""
+    size = abs(x)
+    z = where(size > F(1.0), reciprocal(where(size > F(1.0), size, F(1.0))), size)
+    w = z * z
+    p = F(2.76628348e-3)
+    p = p * w + F(-1.57312490e-2)
+    p = p * w + F(4.21376235e-2)
+    p = p * w + F(-7.45685481e-2)
+    p = p * w + F(1.06183706e-1)
+    p = p * w + F(-1.41977978e-1)
+    p = p * w + F(1.99918720e-1)
+    p = p * w + F(-3.33330367e-1)
+    p = p * w + F(9.99999982e-1)
+    angle = where(size > F(1.0), F(1.57079632679) - p * z, p * z)
+    return where(x < F(0.0), -angle, angle)
+
+
 log, sqrt = np.log, np.sqrt
 
-__all__ = ["exp", "exp2", "exp2m1", "log", "reciprocal", "sigmoid", "sqrt", "tanh", "where"]
+__all__ = ["atan", "exp", "exp2", "exp2m1", "log", "reciprocal", "sigmoid", "sqrt", "tanh", "where"]

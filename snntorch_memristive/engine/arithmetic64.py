@@ -5,7 +5,7 @@ from numba import njit
 
 from .arithmetic import reciprocal, where
 
-exp, exp2, log, sqrt, tanh = np.exp, np.exp2, np.log, np.sqrt, np.tanh
+atan, exp, exp2, log, sqrt, tanh = np.arctan, np.exp, np.exp2, np.log, np.sqrt, np.tanh
 
 
 @njit
@@ -20,4 +20,4 @@ def sigmoid(z):
     return 1.0 / (1.0 + np.exp(-z))
 
 
-__all__ = ["exp", "exp2", "exp2m1", "log", "reciprocal", "sigmoid", "sqrt", "tanh", "where"]
+__all__ = ["atan", "exp", "exp2", "exp2m1", "log", "reciprocal", "sigmoid", "sqrt", "tanh", "where"]

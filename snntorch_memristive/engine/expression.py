@@ -106,6 +106,7 @@ UNARY: dict[str, Callable[[float], float]] = {
     "log": math.log,
     "sqrt": math.sqrt,
     "tanh": math.tanh,
+    "atan": math.atan,
     "sigmoid": lambda z: 1 / (1 + math.exp(-z)),
     "reciprocal": lambda z: 1 / z,
     "exp2": lambda y: 2.0**y,  # Python 3.10 has no math.exp2
@@ -286,6 +287,8 @@ def _parts(y: Symbol, g: Any) -> tuple:
             return (div(mul(0.5, g), y),)
         case "tanh", _:
             return (mul(g, sub(1.0, mul(y, y))),)
+        case "atan", (x,):
+            return (div(g, add(mul(x, x), 1.0)),)
         case "sigmoid", _:
             return (mul(g, mul(y, sub(1.0, y))),)
         case "where", (condition, _, _):

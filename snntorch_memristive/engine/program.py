@@ -11,7 +11,7 @@ from .lines import write
 from .pieces import cut
 from .rewrite import powers_of_two, rewritten, shared_logistic, slow_relaxation
 
-EXPENSIVE = ("exp2", "exp2m1", "log", "sigmoid", "sqrt", "tanh")
+EXPENSIVE = ("atan", "exp2", "exp2m1", "log", "sigmoid", "sqrt", "tanh")
 """Operations that cost more than to write their value down and read it back."""
 
 

@@ -50,6 +50,24 @@ def tanh(z):
 
 
 @triton.jit
+def atan(x):
+    """Inverse tangent; the polynomial is that of the CPU's."""
+    size = tl.abs(x)
+    z = tl.where(size > 1.0, 1.0 / tl.maximum(size, 1.0), size)
+    w = z * z
+    p = 2.76628348e-3 * w + -1.57312490e-2
+    p = p * w + 4.21376235e-2
+    p = p * w + -7.45685481e-2
+    p = p * w + 1.06183706e-1
+    p = p * w + -1.41977978e-1
+    p = p * w + 1.99918720e-1
+    p = p * w + -3.33330367e-1
+    p = p * w + 9.99999982e-1
+    angle = tl.where(size > 1.0, 1.57079632679 - p * z, p * z)
+    return tl.where(x < 0.0, -angle, angle)
+
+
+@triton.jit
 def log(x):
     """Natural logarithm."""
     return tl.log(x)

@@ -12,8 +12,8 @@ from ..units import Value
 from .integrate import step
 from .spike import SPIKES
 
-LARGEST_INPUT = 1e30
-"""Beyond this the current would leave the numbers of float32."""
+LARGEST_INPUT = 1e20
+"""Beyond this currents, or derivatives by them, would leave the numbers of float32."""
 
 
 @dataclass(frozen=True)

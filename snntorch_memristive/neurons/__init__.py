@@ -4,6 +4,7 @@ from .alpha import AlphaMIF
 from .lapicque import LapicqueMIF
 from .mif import MIF
 from .mott import Mott
+from .nanodot import Nanodot
 from .neuron import BETA_MARGIN, MemristiveNeuron, SilentLayerWarning
 from .rmif import RMIF
 from .synaptic import SynapticMIF
@@ -16,6 +17,7 @@ __all__ = [
     "LapicqueMIF",
     "MemristiveNeuron",
     "Mott",
+    "Nanodot",
     "SilentLayerWarning",
     "SynapticMIF",
 ]

@@ -55,6 +55,9 @@ class MemristiveNeuron(VariedNeuron):
 
     _is_recurrent = False
 
+    _is_stepwise = False
+    """Does something happen between two time steps, so that a sequence is taken step by step?"""
+
     _currents: ClassVar[Mapping[str, str]] = {}
     """What stands between ``spk`` and ``mem`` in the tuple, and the circuit's states they are."""
 
@@ -360,7 +363,7 @@ class MemristiveNeuron(VariedNeuron):
         else:
             before = {name: torch.zeros_like(input_[0]) for name in handed}
         engine = self._choose_engine(input_, *before.values())
-        if self._is_recurrent or engine == "eager":
+        if self._is_recurrent or self._is_stepwise or engine == "eager":
             self._check_finite("input_", input_)  # before any state has moved
             if not self.init_hidden:
                 self.reset_mem()

@@ -15,6 +15,7 @@ FORMS = {
     "log": "ln({})",
     "sqrt": "sqrt({})",
     "tanh": "tanh({})",
+    "atan": "atan({})",
     "sigmoid": "(1/(1+exp(-({}))))",
     "where": "({} ? {} : {})",
     "less": "({} < {})",
