@@ -17,7 +17,7 @@ class Nanodot(MIF):
     r"""Neuron of a diffusive memristor and a tunnel diode, in the place of ``snn.Leaky``.
 
     :class:`~snntorch_memristive.MIF` on another circuit,
-    :class:`~snntorch_memristive.circuits.NanodotCircuit`, with the time step and the solver that
+    :class:`~.NanodotCircuit`, with the time step and the solver that
     suit it. A constant input from 0.178 times ``(1 - beta) threshold`` on (20.7 µA) makes it fire,
     steadily up to 22.25 µA, where the period is 95 µs; then periods scatter and grow, and from
     25 µA on it answers once and stays half on until the input falls (the authors' excitation
