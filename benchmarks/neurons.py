@@ -7,9 +7,10 @@ ones in the cells of its setting "spread". Run ``python benchmarks/neurons.py --
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import snntorch as snn
 import torch
@@ -54,7 +55,7 @@ KINDS = {
 their thresholds bring inputs of the usual size to where they fire."""
 
 
-def train(name: str, images: data.Images, row: Row) -> dict[str, float | str]:
+def train(name: str, images: data.Images, row: Row) -> dict[str, Any]:
     """A line of the table: the network of neurons ``name``, trained and tested."""
     kind = KINDS[name]
 
@@ -84,6 +85,17 @@ def train(name: str, images: data.Images, row: Row) -> dict[str, float | str]:
     }
 
 
+def table(results: Iterable[dict[str, Any]]) -> str:
+    """A line per neuron, in Markdown."""
+    head = "| neuron | accuracy | spikes per hidden neuron | silent | gradient | s per epoch |"
+    lines = (
+        f"| {each['neuron']} | {each['accuracy']:.2%} | {each['spikes']:.2f} "
+        f"| {each['silent']:.1%} | {each['gradient']:.1e} | {each['seconds']:.1f} |"
+        for each in results
+    )
+    return "\n".join([head, "| --- | --- | --- | --- | --- | --- |", *lines])
+
+
 def main() -> None:
     """Print a line per neuron."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -93,17 +105,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=KINDS, nargs="+", default=list(KINDS))
     parser.add_argument("--json", type=Path, help="file for all results")
+    parser.add_argument("--show", type=Path, help="print the results in this file")
     args = parser.parse_args()
+    if args.show:
+        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        return
     images = load(args.data, args.data_root)
     row = Row(args.data, f"dense{HIDDEN}", "spread", "memristive", args.seed, args.epochs)
     results = [train(name, images, row) for name in args.only]
-    print("| neuron | accuracy | spikes per hidden neuron | silent | gradient | s per epoch |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for each in results:
-        print(
-            f"| {each['neuron']} | {each['accuracy']:.2%} | {each['spikes']:.2f} "
-            f"| {each['silent']:.1%} | {each['gradient']:.1e} | {each['seconds']:.1f} |"
-        )
+    print(table(results))
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

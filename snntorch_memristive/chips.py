@@ -64,7 +64,8 @@ def evaluate_chips(
         chips: how many to draw.
         seconds: how long the chips drift before they are measured.
         faults: share of the cells that fail before they are measured.
-        generator: source of the draws, so that a seed names the chips.
+        generator: source of the draws, so that a seed names the chips. What neurons draw from
+            cycle to cycle comes from torch's default generator.
 
     Raises:
         ValueError: if ``net`` has neither or ``chips`` is not above zero.

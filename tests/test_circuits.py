@@ -1,6 +1,6 @@
 """Physics of one neuron."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from snntorch_memristive.circuits import (
     MIFCircuit,
     SynapticMIFCircuit,
 )
-from snntorch_memristive.devices import KNOWM_IDEAL, KNOWM_LTSPICE, KNOWM_XYCE, MEMPROP
+from snntorch_memristive.devices import KNOWM_IDEAL, KNOWM_LTSPICE, KNOWM_XYCE, MEMPROP, MSS
 
 CIRCUITS = {
     "MIF": MIFCircuit(),
@@ -160,3 +160,24 @@ def test_an_impossible_source_of_a_load_is_refused():
 def test_an_impossible_filter_is_refused(tau_alpha):
     with pytest.raises(ValueError, match=rf"Expected `tau_alpha` > 0 s, but got {tau_alpha:g} s"):
         replace(AlphaMIFCircuit(), tau_alpha=tau_alpha)
+
+
+def test_a_branch_may_hold_a_device_of_ones_own():
+    """Whatever is no resistor has a state and an equation."""
+
+    @dataclass(frozen=True)
+    class Wrapped:
+        inner: MSS = MEMPROP
+
+        def conductance(self, x):
+            return self.inner.conductance(x)
+
+        def relaxation(self, v):
+            return self.inner.relaxation(v)
+
+    class Own(MIFCircuit):
+        def branches(self):
+            first, second = super().branches()
+            return first._replace(device=Wrapped()), second
+
+    assert Own().rest() == MIFCircuit().rest()

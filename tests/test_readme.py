@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 README = pathlib.Path(__file__).parents[1] / "README.md"
 
 
@@ -35,3 +37,12 @@ def test_the_tables_of_neurons_that_differ_are_those_of_the_results():
     tables = printed.strip().split("\n\n")
     assert len(tables) == 2
     assert all(table in README.read_text() for table in tables)
+
+
+@pytest.mark.parametrize("images", ["digits", "mnist"])
+def test_the_table_of_all_neurons_is_that_of_the_results(images):
+    folder = README.parent
+    file = folder / "docs" / "results" / f"neurons-{images}.json"
+    show = [sys.executable, "benchmarks/neurons.py", "--show", str(file)]
+    printed = subprocess.run(show, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() in README.read_text()

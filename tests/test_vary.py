@@ -376,3 +376,43 @@ def test_the_capacitance_is_that_of_the_capacitors_that_were_drawn():
     neuron = varied(cycle_to_cycle={"tau": 0.1}, init_hidden=True)
     report = energy(nn.Sequential(snnm.RRAMLinear(6, 5), neuron), some_input(4, 2, 6))
     assert report.rows[1].capacitance == pytest.approx(float(neuron.circuit.c_mem.sum()))
+
+
+def test_draws_of_a_transformed_call_do_not_outlive_it():
+    neuron = varied(4, {"tau": 0.1}, cycle_to_cycle={"tau": 0.1}, engine="eager")
+    torch.func.grad(lambda x: neuron(x, torch.zeros(4))[1].sum())(torch.ones(4))
+    assert copy.deepcopy(neuron).amperes(torch.ones(4)).shape == (4,)
+
+
+def test_draws_of_a_cycle_move_with_the_neuron():
+    neuron = varied(4, {"tau": 0.1}, cycle_to_cycle={"c_mem": 0.1}, engine="eager")
+    neuron(torch.ones(2, 4))
+    assert neuron.to("meta").circuit.c_mem.device.type == "meta"
+
+
+def test_half_a_checkpoint_of_draws_is_reported():
+    neuron = varied(5, {"tau": 0.1})
+    state = neuron.state_dict()
+    del state["draw_m1_tau"]
+    with pytest.raises(RuntimeError, match="draw_m1_tau"):
+        varied(5, {"tau": 0.1}).load_state_dict(state)
+
+
+@pytest.mark.parametrize("names", [("m1.tau", "tau"), ("tau", "m1.tau")])
+def test_one_memristors_strength_goes_before_that_of_both(names):
+    strengths = {"m1.tau": 0.0, "tau": 0.1}
+    circuit = varied(4, {name: strengths[name] for name in names}).circuit
+    assert circuit.m1.tau == snnm.MIF(0.8).circuit.m1.tau
+    assert circuit.m2.tau.shape == (4,)
+
+
+def test_one_impossible_neuron_among_many_is_found():
+    neuron = snnm.MIF(0.8)
+    with pytest.raises(ValueError, match="Expected a spread that leaves every neuron a circuit"):
+        neuron.vary(5000, {"v_on": 1.0}, generator=seeded())
+    assert not neuron.is_varied
+
+
+def test_instances_without_a_spread_are_refused():
+    with pytest.raises(ValueError, match="by which `instances` differ"):
+        snnm.MIF(0.8).vary(5, cycle_to_cycle={"tau": 0.1}, instances=3)

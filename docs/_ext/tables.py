@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import neurons
 from rows import report
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -122,9 +123,22 @@ class Learning(SphinxDirective):
         )
 
 
+class Neurons(SphinxDirective):
+    """The table of results/neurons-NAME.json."""
+
+    required_arguments = 1
+
+    def run(self) -> list:
+        """Made when the page is read."""
+        path = Path(self.env.srcdir) / "results" / f"neurons-{self.arguments[0]}.json"
+        self.env.note_dependency(path)
+        return self.parse_text_to_nodes(neurons.table(json.loads(path.read_text())))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directives."""
     app.add_directive("published-devices", PublishedDevices)
     app.add_directive("speed", Speed)
     app.add_directive("learning", Learning)
+    app.add_directive("neurons", Neurons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,7 +9,7 @@ from ..checks import check_finite, check_positive
 from ..devices import MEMPROP, MSS
 from ..relaxation import Equation, Relaxation, State
 from ..units import Farad, Second, Value, Volt
-from .branch import Branch
+from .branch import Branch, Resistor
 from .circuit import Circuit
 
 
@@ -88,7 +88,7 @@ class MIFCircuit(Circuit):
         return {
             branch.state: branch.device.relaxation(state["v"] - branch.source)
             for branch in self.branches()
-            if isinstance(branch.device, MSS)
+            if not isinstance(branch.device, Resistor)
         }
 
     @property

@@ -264,6 +264,8 @@ class MemristiveNeuron(VariedNeuron):
         mem = after["mem"]
         own = {n: s for n, s in states.items() if n not in self._built.recorded}
         travelling = {"mem": own | self._cycle}
+        if any(map(is_wrapped, self._cycle.values())):
+            self._cycle = {}  # which nothing may keep
         if not (self.state_quant or is_traced(mem)):  # there nothing would tell of an edit
             travelling |= {n: {s: states[s].detach()} for n, s in self._currents.items()}
         if input_.dtype != dtype:
@@ -417,8 +419,9 @@ class MemristiveNeuron(VariedNeuron):
         for name, parameter in self._parameters.items():
             if name.startswith(PREFIX):
                 self._check_fits(name, parameter, input_)
-        for name, buffer in self._varied_buffers().items():
-            self._check_fits(name, buffer, input_)
+        if self._built.varied:
+            for name, buffer in self._varied_buffers().items():
+                self._check_fits(name, buffer, input_)
 
     @staticmethod
     def _check_finite(name: str, tensor: Tensor) -> None:
@@ -509,6 +512,7 @@ class MemristiveNeuron(VariedNeuron):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "MemristiveNeuron":
         travelling = {name: carried(getattr(self, name)) for name in self._returned_states}
         super()._apply(fn, recurse)
+        self._cycle = {name: fn(drawn) for name, drawn in self._cycle.items()}
         for name, states in travelling.items():
             setattr(self, name, fn(getattr(self, name)))
             if states is not None:

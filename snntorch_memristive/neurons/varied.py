@@ -1,8 +1,10 @@
 """Neurons that differ from each other, and from one inference to the next."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
+from itertools import product
 from numbers import Real
 from typing import Any
 
@@ -33,7 +35,7 @@ class VariedNeuron(SpikingNeuron):
 
     def vary(
         self,
-        shape: int | tuple[int, ...],
+        shape: int | Sequence[int],
         spread: Mapping[str, float] | None = None,
         *,
         cycle_to_cycle: Mapping[str, float] | None = None,
@@ -62,7 +64,9 @@ class VariedNeuron(SpikingNeuron):
 
         With ``instances`` the neurons are drawn that many times over, for a Monte Carlo study in
         one call: hand in an input of shape ``(instances, batch, *shape)``, or, to ``sequence``
-        and :func:`~snntorch_memristive.run`, ``(time, instances, batch, *shape)``.
+        and :func:`~snntorch_memristive.run`, ``(time, instances, batch, *shape)``. The layers in
+        between have to take any shape, as :class:`~snntorch_memristive.RRAMLinear` does and a
+        convolution does not.
 
         Args:
             shape: of the neurons of one sample: their number, or ``(channels, height, width)``.
@@ -78,7 +82,8 @@ class VariedNeuron(SpikingNeuron):
             ValueError: if a name is no component of the circuit, or of value 0; a strength is
                 negative or not finite; ``shape`` or ``instances`` is not above zero; the neuron
                 has ``inhibition``, which counts dimensions, and ``instances`` are asked for; or a
-                circuit that was drawn cannot be. The neuron then stays as it was.
+                circuit with the values of its neurons cannot be (those of ``cycle_to_cycle`` are
+                not looked at). The neuron then stays as it was.
 
         >>> import snntorch_memristive as snnm
         >>> neuron, chip = snnm.MIF(0.9), torch.Generator().manual_seed(0)
@@ -86,13 +91,15 @@ class VariedNeuron(SpikingNeuron):
         >>> tuple(neuron.circuit.m1.tau.shape), bool((neuron.circuit.m1.tau > 0).all())
         ((100,), True)
         """
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         for size in shape:
             check_whole(1, 1 << 40, shape=size)
         if instances is not None:
             check_whole(1, 1 << 40, instances=instances)
             if self.inhibition:
                 raise ValueError("Expected a neuron without inhibition for `instances`.")
+            if not spread:
+                raise ValueError("Expected a `spread`, by which `instances` differ.")
             shape = (instances, 1, *shape)
         known = varying(self._built.circuit, but=self._built.tuned)
         spreads = _strengths("spread", spread or {}, known)
@@ -135,17 +142,33 @@ class VariedNeuron(SpikingNeuron):
         spreads: Mapping[str, float],
         generator: torch.Generator | None,
     ) -> dict[str, Tensor]:
-        draws = {n: torch.randn(shape, generator=generator) for n, shape in shapes.items()}
+        draws = {
+            name: torch.randn(shape, generator=generator, device="cpu")
+            for name, shape in shapes.items()
+        }
         factors = {n: (draw.double() * spreads[n]).exp() for n, draw in draws.items()}
-        columns = (factor.flatten().tolist() for factor in factors.values())
-        for values in zip(*columns, strict=True):
-            try:  # of numbers, so that devices and circuit look at them
-                scaled(self._built.circuit, dict(zip(factors, values, strict=True)))
-            except ValueError as error:
-                raise ValueError(
-                    f"Expected a spread that leaves every neuron a circuit, but drew: {error}"
-                ) from error
+        try:
+            self._check_circuits(factors)
+        except ValueError as error:
+            raise ValueError(
+                f"Expected a spread that leaves every neuron a circuit, but drew: {error}"
+            ) from error
         return draws
+
+    def _check_circuits(self, factors: Mapping[str, Tensor]) -> None:
+        """Let devices and circuit look at the values of every neuron, as numbers."""
+        columns = [factor.flatten().tolist() for factor in factors.values()]
+        extremes = [(min(column), max(column)) for column in columns]
+        corners = product(*extremes)
+        if columns and 2 ** len(columns) < len(columns[0]):
+            # What is refused is an order of two values: the extremes are the worst of all neurons.
+            with suppress(ValueError):
+                return self._check_each(factors, corners)
+        return self._check_each(factors, zip(*columns, strict=True))
+
+    def _check_each(self, names: Iterable[str], rows: Iterable[tuple[float, ...]]) -> None:
+        for values in rows:
+            scaled(self._built.circuit, dict(zip(names, values, strict=True)))
 
     def _put(self, buffers: Mapping[str, Tensor]) -> None:
         """Have these draws and strengths, and no others."""
@@ -178,6 +201,8 @@ class VariedNeuron(SpikingNeuron):
 
     def _enter_cycle(self, mem: Tensor) -> None:
         """Go on with the draws that travel with ``mem``; draw them if it comes from rest."""
+        if not self._built.varied:
+            return
         names = [name for name in self._buffers if name.startswith(CYCLE)]
         if names:
             states = carried(mem) or {}
@@ -194,9 +219,12 @@ class VariedNeuron(SpikingNeuron):
         names = [kind + _safe(name) for name in known for kind in KINDS]
         found = {n: state_dict[prefix + n] for n in names if prefix + n in state_dict}
         own = self._varied_buffers()
+        spreads, draws = ({n for n in known if kind + _safe(n) in found} for kind in KINDS[:2])
         if not found:
             state_dict.update({prefix + name: value for name, value in own.items()})
-        elif {n: v.shape for n, v in found.items()} != {n: v.shape for n, v in own.items()}:
+        elif spreads == draws and {n: v.shape for n, v in found.items()} != {
+            n: v.shape for n, v in own.items()
+        }:
             self._put({name: torch.zeros_like(value) for name, value in found.items()})
 
 
@@ -229,6 +257,7 @@ def _strengths(what: str, given: Mapping[str, float], known: Iterable[str]) -> d
                 f"Expected `{what}` to name some of {', '.join(known)}, but got {name!r}."
             )
         found |= dict.fromkeys(meant, float(strength))
+    found |= {full: float(given[full]) for full in found if full in given}  # over its kind's
     return {name: found[name] for name in known if found.get(name)}
 
 
