@@ -243,7 +243,9 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", ["Nanodot", pytest.param("Nanodot of one neuron", marks=pytest.mark.slow)]
+)
 def test_the_neuron_keeps_the_contract(kind):
     settings, shape = KINDS[kind]
     check_neuron(lambda **flags: snnm.Nanodot(**settings, **flags), shape)
