@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conformance import check_circuit, check_neuron, check_units
+from firing import double, error, held, passages, volts
 from torch.testing import assert_close
 
 import snntorch_memristive as snnm
@@ -29,28 +30,15 @@ def _seed():
     torch.manual_seed(0)
 
 
-def double(values):
-    return torch.as_tensor(values, dtype=torch.float64)
-
-
-def held(current, steps):
-    """Constant currents (currents,) for a number of steps: (steps, currents)."""
-    return double(current).expand(steps, -1).contiguous()
-
-
-@torch.no_grad()
 def membrane(current, circuit=CIRCUIT, dt=DT, **settings):
     """Membrane voltages (V) of the neuron under currents (A), both (steps, currents)."""
-    neuron = snnm.Mott(circuit=circuit, dt=dt, **settings).double()
-    _, mem = neuron.sequence(double(current) / neuron.amperes(double(1.0)))
-    return neuron.volts(mem).numpy()
+    return volts(snnm.Mott(circuit=circuit, dt=dt, **settings), current)
 
 
 def crossings(v, dt):
     """Times (s) at which the voltage ``v`` of one neuron passes the middle of its range upwards."""
     middle = (v.max() + v[len(v) // 2 :].min()) / 2
-    below = np.nonzero((v[:-1] < middle) & (v[1:] >= middle))[0]
-    return dt * (below + (middle - v[below]) / (v[below + 1] - v[below]))
+    return passages(v, middle, dt)
 
 
 def intervals(v, dt):
@@ -289,11 +277,6 @@ def stimuli():
 @pytest.fixture(scope="module")
 def judge():
     return spice(stimuli(), DT * np.arange(1, 101))
-
-
-def error(got, wanted):
-    """Largest difference of each column as a share of the wanted range."""
-    return np.abs(got - wanted).max(0) / np.ptp(wanted, axis=0)
 
 
 def test_the_default_stays_within_half_a_percent_of_ngspice_over_a_decade_of_current(judge):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conformance import check_circuit, check_device, check_neuron, check_units
+from firing import double, error, held, passages, volts
 from torch.testing import assert_close
 
 import snntorch_memristive as snnm
@@ -24,27 +25,14 @@ def _seed():
     torch.manual_seed(0)
 
 
-def double(values):
-    return torch.as_tensor(values, dtype=torch.float64)
-
-
-def held(current, steps):
-    """Constant currents (currents,) for a number of steps: (steps, currents)."""
-    return double(current).expand(steps, -1).contiguous()
-
-
-@torch.no_grad()
 def membrane(current, **settings):
     """Membrane voltages (V) of the neuron under currents (A), both (steps, currents)."""
-    neuron = snnm.Nanodot(**settings).double()
-    _, mem = neuron.sequence(double(current) / neuron.amperes(double(1.0)))
-    return neuron.volts(mem).numpy()
+    return volts(snnm.Nanodot(**settings), current)
 
 
 def intervals(v, dt=DT, skip=1):
     """Inter-spike intervals (s) of one neuron's ``v``, between passages of 90 mV upwards."""
-    below = np.nonzero((v[:-1] < 0.09) & (v[1:] >= 0.09))[0]
-    return np.diff(dt * (below + (0.09 - v[below]) / (v[below + 1] - v[below])))[skip:]
+    return np.diff(passages(v, 0.09, dt))[skip:]
 
 
 # The devices
@@ -177,11 +165,6 @@ CONSTANT = np.concatenate([[15e-6, 20e-6], FIRING, np.array([24, 30, 50, 100, 20
 @pytest.fixture(scope="module")
 def judge():
     return spice(np.tile(CONSTANT, (120, 1)), DT * np.arange(1, 121), max_step=10e-9)
-
-
-def error(got, wanted):
-    """Largest difference of each column as a share of the wanted range."""
-    return np.abs(got - wanted).max(0) / np.ptp(wanted, axis=0)
 
 
 def test_the_neuron_stays_within_one_percent_of_ngspice(judge):
