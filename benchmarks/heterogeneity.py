@@ -22,6 +22,7 @@ from statistics import mean, stdev
 
 import snntorch as snn
 import torch
+from rows.report import markdown
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -231,10 +232,6 @@ def on_draws(networks: list[Network], spread: float, test: Images) -> dict:
 # What is printed
 
 
-def line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
 def with_deviation(values: list[float]) -> str:
     return f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
@@ -257,29 +254,28 @@ def time_constants(betas: list[float]) -> str:
 
 
 def print_selected(rows: list[dict]) -> None:
-    print(
-        line(["neuron", "width", *(f"beta {beta}" for beta in BETAS)]), line(["---"] * 7), sep="\n"
-    )
+    table = []
     for kind, width in dict.fromkeys((row["kind"], row["width"]) for row in rows):
         own = [row for row in rows if (row["kind"], row["width"]) == (kind, width)]
-        print(line([kind, f"{width:g}", *(with_deviation(row["accuracies"]) for row in own)]))
+        table.append([kind, f"{width:g}", *(with_deviation(row["accuracies"]) for row in own)])
+    print(markdown(["neuron", "width", *(f"beta {beta}" for beta in BETAS)], table))
 
 
 def print_compared(rows: list[dict]) -> None:
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
-    print(line(["time constants", *kinds, "of MIF in the end, in steps"]))
-    print(line(["---"] * (2 + len(kinds))))
+    table = []
     by_case = {case: {} for case in CASES}
     for row in rows:
         by_case[row["case"]][row["kind"]] = row
     plain = by_case["one, fixed"]
     for case, own in by_case.items():
         cells = [with_gain(own[k], plain[k]) if k in own else "" for k in kinds]
-        print(line([case, *cells, time_constants(own["MIF"]["betas"]) if "MIF" in own else ""]))
+        table.append([case, *cells, time_constants(own["MIF"]["betas"]) if "MIF" in own else ""])
+    print(markdown(["time constants", *kinds, "of MIF in the end, in steps"], table))
 
 
 def print_spread(rows: list[dict]) -> None:
-    print(line(["spread", "unaware", "worst", "aware", "worst"]), line(["---"] * 5), sep="\n")
+    table = []
     for spread in dict.fromkeys(row["spread"] for row in rows):
         cells = [f"{100 * spread:g} %"]
         for training in ("unaware", "aware"):
@@ -293,7 +289,8 @@ def print_spread(rows: list[dict]) -> None:
                 if each
                 else ["", ""]
             )
-        print(line(cells))
+        table.append(cells)
+    print(markdown(["spread", "unaware", "worst", "aware", "worst"], table))
 
 
 TABLES = {"selected": print_selected, "compared": print_compared, "spread": print_spread}

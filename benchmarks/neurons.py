@@ -16,6 +16,7 @@ import snntorch as snn
 import torch
 from rows.images import load
 from rows.measures import layers
+from rows.report import markdown
 from rows.row import BETA, CELLS, Network, Row, place
 from rows.training import Training
 from torch import nn
@@ -87,13 +88,19 @@ def train(name: str, images: data.Images, row: Row) -> dict[str, Any]:
 
 def table(results: Iterable[dict[str, Any]]) -> str:
     """A line per neuron, in Markdown."""
-    head = "| neuron | accuracy | spikes per hidden neuron | silent | gradient | s per epoch |"
-    lines = (
-        f"| {each['neuron']} | {each['accuracy']:.2%} | {each['spikes']:.2f} "
-        f"| {each['silent']:.1%} | {each['gradient']:.1e} | {each['seconds']:.1f} |"
+    head = ("neuron", "accuracy", "spikes per hidden neuron", "silent", "gradient", "s per epoch")
+    rows = [
+        [
+            each["neuron"],
+            f"{each['accuracy']:.2%}",
+            f"{each['spikes']:.2f}",
+            f"{each['silent']:.1%}",
+            f"{each['gradient']:.1e}",
+            f"{each['seconds']:.1f}",
+        ]
         for each in results
-    )
-    return "\n".join([head, "| --- | --- | --- | --- | --- | --- |", *lines])
+    ]
+    return markdown(head, rows)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
+RESULTS = README.parent / "docs" / "results"
 
 
 def test_the_example_runs_and_every_weight_gets_a_gradient():
@@ -21,28 +22,28 @@ def test_the_example_runs_and_every_weight_gets_a_gradient():
         exec(code, names)
 
 
+def printed(*command):
+    """What a benchmark prints of the results that are kept."""
+    command = [sys.executable, *map(str, command)]
+    done = subprocess.run(command, cwd=README.parent, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def test_the_table_is_that_of_the_rows():
-    folder = README.parent
-    files = sorted((folder / "docs" / "results" / "learning").glob("*.json"))
-    table = [sys.executable, "benchmarks/learning.py", "table", *map(str, files)]
-    printed = subprocess.run(table, cwd=folder, capture_output=True, text=True, check=True).stdout
-    assert printed.strip() in README.read_text()
+    table = printed(
+        "benchmarks/learning.py", "table", *sorted((RESULTS / "learning").glob("*.json"))
+    )
+    assert table in README.read_text()
 
 
 def test_the_tables_of_neurons_that_differ_are_those_of_the_results():
-    folder = README.parent
-    file = folder / "docs" / "results" / "heterogeneity.json"
-    show = [sys.executable, "benchmarks/heterogeneity.py", "--show", str(file)]
-    printed = subprocess.run(show, cwd=folder, capture_output=True, text=True, check=True).stdout
-    tables = printed.strip().split("\n\n")
+    file = RESULTS / "heterogeneity.json"
+    tables = printed("benchmarks/heterogeneity.py", "--show", file).split("\n\n")
     assert len(tables) == 2
     assert all(table in README.read_text() for table in tables)
 
 
 @pytest.mark.parametrize("images", ["digits", "mnist"])
 def test_the_table_of_all_neurons_is_that_of_the_results(images):
-    folder = README.parent
-    file = folder / "docs" / "results" / f"neurons-{images}.json"
-    show = [sys.executable, "benchmarks/neurons.py", "--show", str(file)]
-    printed = subprocess.run(show, cwd=folder, capture_output=True, text=True, check=True).stdout
-    assert printed.strip() in README.read_text()
+    file = RESULTS / f"neurons-{images}.json"
+    assert printed("benchmarks/neurons.py", "--show", file) in README.read_text()

@@ -96,7 +96,12 @@ def table(results: Sequence[Result]) -> str:
         rows.append(_cells(case, kinds | {"leaky": beside}))
     columns = [column for column in zip(HEAD, *rows, strict=True) if any(column[1:])]
     head, *rows = zip(*columns, strict=True)
-    return "\n".join([_line(head), _line(["---"] * len(head)), *map(_line, rows)])
+    return markdown(head, rows)
+
+
+def markdown(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of cells."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
 def _without_cells(case: tuple) -> tuple:
@@ -135,10 +140,6 @@ def _percent(accuracies: Sequence[float]) -> str:
         return ""
     spread = f" ± {100 * stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
     return f"{100 * mean(accuracies):.2f}{spread}"
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def plot(results: Sequence[Result], path: Path) -> None:

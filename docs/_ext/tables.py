@@ -16,25 +16,15 @@ from snntorch_memristive import devices
 USUAL, FRIENDLY = "snn.Leaky, input_[step]", "snn.Leaky, input_.unbind()"
 
 
-def row(*cells: str) -> str:
-    """A line of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
-
-
-def table(head: tuple[str, ...], rows: list[str]) -> str:
-    """A Markdown table."""
-    return "\n".join([row(*head), row(*["---"] * len(head)), *rows])
-
-
 def published_devices() -> str:
     """Every published parameter set: its model, its values, where they come from."""
     sets = {name: getattr(devices, name) for name in devices.__all__ if name.isupper()}
     sets = {name: part for name, part in sets.items() if is_dataclass(part) and part.source}
     rows = [
-        row(f"`{name}`", type(part).__name__, values(part), part.source.replace("|", r"\|"))
+        [f"`{name}`", type(part).__name__, values(part), part.source.replace("|", r"\|")]
         for name, part in sorted(sets.items(), key=lambda item: (type(item[1]).__name__, item[0]))
     ]
-    return table(("set", "model", "values", "source"), rows)
+    return report.markdown(("set", "model", "values", "source"), rows)
 
 
 def values(part: Any) -> str:
@@ -58,8 +48,8 @@ def speed(path: Path, prefix: str) -> str:
     rows = []
     for shape, measured in seconds.items():
         cells = [_ratio(measured, f"{prefix}, {variant}") for variant in variants]
-        rows.append(row(", ".join(map(str, ast.literal_eval(shape))), *cells))
-    return table(("time, batch, neurons", *variants), rows)
+        rows.append([", ".join(map(str, ast.literal_eval(shape))), *cells])
+    return report.markdown(("time, batch, neurons", *variants), rows)
 
 
 def _ratio(measured: dict[str, float], name: str) -> str:
@@ -73,16 +63,16 @@ def _ratio(measured: dict[str, float], name: str) -> str:
 def epochs(path: Path) -> str:
     """Seconds of 50 training batches of 784-256-10."""
     seconds = json.loads(path.read_text())["epoch_seconds"]
-    return table(("network", "seconds"), [row(k, f"{v:.2f}") for k, v in seconds.items()])
+    return report.markdown(("network", "seconds"), [[k, f"{v:.2f}"] for k, v in seconds.items()])
 
 
 def commands(results: list[dict[str, Any]]) -> str:
     """Of every finished row its accuracy, and what trained it."""
     rows = [
-        row(f"{100 * each['accuracy']:.2f}", f"`{each['command']}`")
+        [f"{100 * each['accuracy']:.2f}", f"`{each['command']}`"]
         for each in sorted(results, key=lambda each: each["command"])
     ]
-    return table(("accuracy, %", "command"), rows)
+    return report.markdown(("accuracy, %", "command"), rows)
 
 
 class PublishedDevices(SphinxDirective):
@@ -118,9 +108,8 @@ class Learning(SphinxDirective):
             self.env.note_dependency(path)
         (what,) = self.arguments
         results = report.read(files)
-        return self.parse_text_to_nodes(
-            report.table(results) if what == "table" else commands(results)
-        )
+        text = report.table(results) if what == "table" else commands(results)
+        return self.parse_text_to_nodes(text)
 
 
 class Neurons(SphinxDirective):

@@ -201,9 +201,8 @@ class VariedNeuron(SpikingNeuron):
 
     def _enter_cycle(self, mem: Tensor) -> None:
         """Go on with the draws that travel with ``mem``; draw them if it comes from rest."""
-        if not self._built.varied:
-            return
-        names = [name for name in self._buffers if name.startswith(CYCLE)]
+        names = [CYCLE + _safe(name) for name in self._built.varied]
+        names = [name for name in names if name in self._buffers]
         if names:
             states = carried(mem) or {}
             self._cycle = {
