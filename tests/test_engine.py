@@ -1,6 +1,7 @@
 """The kernels equal the equations as they are stated, in value and in gradient."""
 
 import copy
+import ctypes
 import os
 import subprocess
 import sys
@@ -12,16 +13,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llvmlite import ir
 from torch.testing import assert_close
 
 import snntorch_memristive as snnm
 from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFCircuit
-from snntorch_memristive.engine import arithmetic, threads
-from snntorch_memristive.engine.cache import cache_folder, load
+from snntorch_memristive.engine import threads
+from snntorch_memristive.engine.arithmetic import FUNCTIONS
+from snntorch_memristive.engine.cache import cache_folder, kept, load
 from snntorch_memristive.engine.expression import Symbol, gradients
 from snntorch_memristive.engine.lines import write
+from snntorch_memristive.engine.machine import address
 from snntorch_memristive.engine.pieces import cut
 from snntorch_memristive.engine.rewrite import powers_of_two, rewritten, shared_logistic
+from snntorch_memristive.engine.value import INTEGER, NUMBERS, Row, Value, loop
 from snntorch_memristive.solvers import SOLVERS
 
 VALUES = {"rtol": 0, "atol": 4e-6}
@@ -40,7 +45,7 @@ def both_engines(x, dtype=torch.float32, beta=0.8, **settings):
         neuron = snnm.MIF(beta, engine=engine, **settings).to(dtype)
         input_ = x.detach().to(dtype, copy=True).requires_grad_()
         spk, mem = neuron.sequence(input_)
-        assert neuron.engine_used == {"auto": "numba", "eager": "eager"}[engine]
+        assert neuron.engine_used == {"auto": "llvmlite", "eager": "eager"}[engine]
         weights = torch.rand(2, *spk.shape, dtype=dtype)
         states = neuron.states()
         (weights * torch.stack([spk, mem])).sum().add(
@@ -170,7 +175,7 @@ def test_one_step_after_the_other_gives_what_the_sequence_gives():
     for current in x:
         out, state = neuron(current, state)
         steps.append((out, state))
-    assert neuron.engine_used == "numba"
+    assert neuron.engine_used == "llvmlite"
     assert_close(torch.stack([s for s, _ in steps]), spk, rtol=0, atol=0)
     assert_close(torch.stack([m for _, m in steps]), mem, rtol=0, atol=0)
 
@@ -181,7 +186,7 @@ def test_finite_input_of_any_size_gives_finite_states_and_gradients(size):
     x = torch.tensor([size, -size, 0.0]).repeat(20, 1).requires_grad_()
     spk, mem = neuron.sequence(x)
     (spk.sum() + mem.sum()).backward()
-    assert neuron.engine_used == "numba"
+    assert neuron.engine_used == "llvmlite"
     for tensor in (spk, mem, x.grad, *neuron.states(mem[-1]).values()):
         assert torch.isfinite(tensor).all()
 
@@ -194,7 +199,7 @@ def test_a_derivative_of_a_derivative():
         return neuron(x, torch.zeros(3, dtype=torch.float64))[1]
 
     step(x)
-    assert neuron.engine_used == "numba"
+    assert neuron.engine_used == "llvmlite"
     assert torch.autograd.gradgradcheck(step, (x,))
 
 
@@ -256,10 +261,46 @@ def test_derivatives_of_every_operation(rules):
 
 
 def test_the_inverse_tangent_of_float32_is_right_to_two_units_in_the_last_place():
-    for size in (*np.logspace(-6, 6, 400, dtype=np.float32), np.float32(1e30)):
-        for x in (size, -size):
-            assert arithmetic.atan(x) == pytest.approx(np.arctan(float(x)), rel=2.5e-7)
-    assert arithmetic.atan(np.float32(0)) == 0
+    size = np.append(np.logspace(-6, 6, 400, dtype=np.float32), np.float32(1e30))
+    for x in (size, -size):
+        np.testing.assert_allclose(computed("atan", x), np.arctan(x.astype(float)), rtol=2.5e-7)
+    assert computed("atan", np.zeros(1, np.float32)) == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_elementary_functions_are_right_to_the_rounding(dtype):
+    x = np.linspace(-20, 20, 1001, dtype=dtype)
+    wanted = {
+        "atan": np.arctan,
+        "exp2": np.exp2,
+        "exp2m1": lambda x: np.expm1(x * np.log(2)),
+        "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+        "tanh": np.tanh,
+    }
+    tolerance = 8 * np.finfo(dtype).eps  # the exponent of a sigmoid is rounded, up to 20
+    for name, function in wanted.items():
+        exact = function(x.astype(float))
+        np.testing.assert_allclose(computed(name, x), exact, rtol=tolerance, err_msg=name)
+    for name, function in {"log": np.log, "sqrt": np.sqrt, "reciprocal": np.reciprocal}.items():
+        exact = function(x[x > 0].astype(float))
+        np.testing.assert_allclose(computed(name, x[x > 0]), exact, rtol=tolerance, atol=1e-8)
+
+
+def computed(name, x):
+    """What a kernel's function ``name`` makes of an array."""
+    number = NUMBERS[str(x.dtype)]
+    module = ir.Module(name)
+    types = ir.FunctionType(ir.VoidType(), [number.as_pointer()])
+    function = ir.Function(module, types, "on_a_row")
+    builder = ir.IRBuilder(function.append_basic_block())
+    row = Row(builder, function.args[0])
+    with loop(builder, Value(builder, ir.Constant(INTEGER, len(x)))) as j:
+        row[j] = FUNCTIONS[str(x.dtype)][name](row[j])
+    builder.ret_void()
+    result = x.copy()
+    start = address(str(module), "on_a_row")
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(start)(result.ctypes.data)
+    return result
 
 
 SCRIPT = """
@@ -267,7 +308,7 @@ import torch, snntorch_memristive as snnm
 neuron = snnm.MIF(0.8, solver="exponential", substeps=3)
 x = torch.ones(4, 5, requires_grad=True)
 neuron.sequence(x)[1].sum().backward()
-assert neuron.engine_used == "numba"
+assert neuron.engine_used == "llvmlite"
 print(x.grad.sum().item())
 """
 
@@ -284,7 +325,7 @@ def test_processes_share_the_cache_from_the_first_moment(tmp_path):
     answers = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert len(answers) == 1
-    kept = list((tmp_path / "snntorch_memristive").rglob("*.nbc"))
+    kept = list((tmp_path / "snntorch_memristive").rglob("*.o"))
     assert kept, "nothing compiled was kept"
     times = {path: path.stat().st_mtime_ns for path in kept}
     assert run_script(tmp_path).wait() == 0
@@ -308,6 +349,16 @@ def test_a_damaged_source_in_the_cache_is_replaced(tmp_path, monkeypatch):
     path.write_text("answer = 0\n")
     del sys.modules[module.__name__]
     assert load(text).answer == 42
+
+
+def test_damaged_code_in_the_cache_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kept("text", lambda: b"code") == b"code"
+    assert kept("text", lambda: b"never made") == b"code"
+    (path,) = cache_folder().iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"f")
+    assert kept("text", lambda: b"code") == b"code"
+    assert kept("text", lambda: b"never made") == b"code"
 
 
 def test_second_derivatives_when_one_input_hangs_on_another():

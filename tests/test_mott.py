@@ -411,7 +411,7 @@ def both_engines():
     """Values and gradient of firing neurons, on kernels and on torch's operations."""
     current = torch.rand(60, 2, 3, generator=torch.Generator().manual_seed(0)) * 0.3
     results = []
-    for engine, used in (("auto", "numba"), ("eager", "eager")):
+    for engine, used in (("auto", "llvmlite"), ("eager", "eager")):
         neuron = snnm.Mott(engine=engine)
         input_ = current.clone().requires_grad_()
         spk, mem = neuron.sequence(input_)

@@ -245,7 +245,7 @@ def test_its_defaults_are_the_published_circuit():
 def test_kernels_equal_the_equations_as_they_are_stated():
     current = torch.rand(8, 2, 3, generator=torch.Generator().manual_seed(0)) * 1.5
     results = []
-    for engine, used in (("auto", "numba"), ("eager", "eager")):
+    for engine, used in (("auto", "llvmlite"), ("eager", "eager")):
         neuron, input_ = snnm.Nanodot(engine=engine), current.clone().requires_grad_()
         spk, mem = neuron.sequence(input_)
         assert neuron.engine_used == used

@@ -405,7 +405,7 @@ def test_gradients_by_everything_are_exact(kind, engine):
         return functional_call(net, given, (current, *numbers[: len(states)]))
 
     assert torch.autograd.gradcheck(steps, (current, *states, *parameters))
-    assert net.neuron.engine_used == {"auto": "numba", "eager": "eager"}[engine]
+    assert net.neuron.engine_used == {"auto": "llvmlite", "eager": "eager"}[engine]
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def test_kernels_equal_the_eager_engine_in_values_and_gradients(kind, spike):
         neuron = ours(kind, alpha, 0.75, engine=engine, spike=spike, **settings)
         input_ = current.clone().requires_grad_()
         records = neuron.sequence(input_)
-        assert neuron.engine_used == {"auto": "numba", "eager": "eager"}[engine]
+        assert neuron.engine_used == {"auto": "llvmlite", "eager": "eager"}[engine]
         values = [*records, *neuron.states().values()]
         torch.manual_seed(1)
         sum((torch.rand_like(value) * value).sum() for value in values).backward()

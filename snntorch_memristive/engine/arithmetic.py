@@ -1,101 +1,140 @@
-"""Elementary functions of float32 that a compiler can vectorise.
+"""Elementary functions for CPU kernels.
 
-LLVM vectorises arithmetic, but calls the C library for every single ``exp``. These are written
-in arithmetic only, right to about one unit in the last place. The polynomial is (2^r - 1) / r,
-interpolated on Chebyshev's points of [-1/2, 1/2]; it is right to a relative 2.1e-8.
+Those of float32 are written in arithmetic only, right to about one unit in the last place: LLVM
+vectorises arithmetic, but calls the C library for every single ``exp``. Those of float64 are the
+C library's; exact, and not vectorised.
 """
 
-import numpy as np
-from numba import njit
+from collections.abc import Callable
+from typing import Any
 
-F = np.float32
-EXACT = {"contract", "nsz"}
+from llvmlite import ir
+
+from .value import NUMBERS, Value, rearranged, where
+
+EXACT = frozenset({"contract", "nsz"})
 """What may be rearranged here: products and sums fused, nothing reordered."""
 ESTIMATED = EXACT | {"arcp", "ninf"}
 """A division may become an estimate and one step of Newton's method: half the time, 2 ulp."""
 
 
-@njit(fastmath=EXACT)
-def where(condition, a, b):
-    """``a`` where ``condition`` holds, else ``b``."""
-    return a if condition else b
-
-
-@njit(fastmath=ESTIMATED, error_model="numpy")
-def reciprocal(x):
+@rearranged(ESTIMATED)
+def reciprocal(x: Value) -> Value:
     """1 / x, for x whose reciprocal is finite."""
-    return F(1.0) / x
+    return 1.0 / x
 
 
-@njit(fastmath=EXACT)
-def _split(y):
-    """2^n and 2^r - 1 with y = n + r, n whole and \\|r\\| <= 1/2; y is held inside [-126, 127]."""
-    y = where(y < F(127.0), y, F(127.0))
-    y = where(y > F(-126.0), y, F(-126.0))
-    shifted = y + F(12582912.0)  # 1.5 * 2^23: what is left of y is whole, in the last bits
-    r = y - (shifted - F(12582912.0))
-    power = (F(shifted).view(np.int32) << np.int32(23)) + np.int32(0x3F800000)
-    p = F(1.5461447e-4)
-    p = p * r + F(1.3390867e-3)
-    p = p * r + F(9.6180569e-3)
-    p = p * r + F(5.5503570e-2)
-    p = p * r + F(2.4022651e-1)
-    p = p * r + F(6.9314718e-1)
-    return np.int32(power).view(np.float32), p * r
+# Of float32
 
 
-@njit(fastmath=EXACT)
-def exp2(y):
+def _split(y: Value) -> tuple[Value, Value]:
+    """2^n and 2^r - 1 with y = n + r, n whole and \\|r\\| <= 1/2; y is held inside [-126, 127].
+
+    The polynomial is (2^r - 1) / r, interpolated on Chebyshev's points of [-1/2, 1/2]; it is
+    right to a relative 2.1e-8.
+    """
+    y = where(y < 127.0, y, 127.0)
+    y = where(y > -126.0, y, -126.0)
+    shifted = y + 12582912.0  # 1.5 * 2^23: what is left of y is whole, in the last bits
+    r = y - (shifted - 12582912.0)
+    power = (shifted.bits(ir.IntType(32)) << 23) + 0x3F800000
+    p = 1.5461447e-4 * r + 1.3390867e-3
+    p = p * r + 9.6180569e-3
+    p = p * r + 5.5503570e-2
+    p = p * r + 2.4022651e-1
+    p = p * r + 6.9314718e-1
+    return power.bits(NUMBERS["float32"]), p * r
+
+
+@rearranged(EXACT)
+def exp2(y: Value) -> Value:
     """2^y for y in [-126, 127]; its value at the bound beyond."""
     power, rest = _split(y)
     return rest * power + power
 
 
-@njit(fastmath=EXACT)
-def exp2m1(y):
+@rearranged(EXACT)
+def exp2m1(y: Value) -> Value:
     """2^y - 1, without cancellation; its value at the bound beyond [-126, 127]."""
     power, rest = _split(y)
-    return rest * power + (power - F(1.0))
+    return rest * power + (power - 1.0)
 
 
-@njit(fastmath=EXACT)
-def exp(z):
-    """e^z for z in [-87, 88]; its value at the bound beyond."""
-    return exp2(z * F(1.44269504088896341))
-
-
-@njit(fastmath=EXACT, error_model="numpy")
-def sigmoid(z):
+@rearranged(EXACT)
+def sigmoid(z: Value) -> Value:
     """1 / (1 + e^-z)."""
-    return reciprocal(F(1.0) + exp(-z))
+    return reciprocal(1.0 + exp2(z * -1.44269504088896341))
 
 
-@njit(fastmath=EXACT, error_model="numpy")
-def tanh(z):
+@rearranged(EXACT)
+def tanh(z: Value) -> Value:
     """Hyperbolic tangent, without cancellation."""
-    y = exp2m1(F(2.8853900817779268) * z)
-    return y / (y + F(2.0))
+    y = exp2m1(2.8853900817779268 * z)
+    return y / (y + 2.0)
 
 
-@njit(fastmath=EXACT, error_model="numpy")
-def atan(x):
+@rearranged(EXACT)
+def atan(x: Value) -> Value:
     """Inverse tangent. The polynomial is atan(z) / z in z^2, interpolated like that of exp2."""
-    size = abs(x)
-    z = where(size > F(1.0), reciprocal(where(size > F(1.0), size, F(1.0))), size)
+    size = where(x < 0.0, -x, x)
+    is_large = size > 1.0
+    z = where(is_large, reciprocal(where(is_large, size, 1.0)), size)
     w = z * z
-    p = F(2.76628348e-3)
-    p = p * w + F(-1.57312490e-2)
-    p = p * w + F(4.21376235e-2)
-    p = p * w + F(-7.45685481e-2)
-    p = p * w + F(1.06183706e-1)
-    p = p * w + F(-1.41977978e-1)
-    p = p * w + F(1.99918720e-1)
-    p = p * w + F(-3.33330367e-1)
-    p = p * w + F(9.99999982e-1)
-    angle = where(size > F(1.0), F(1.57079632679) - p * z, p * z)
-    return where(x < F(0.0), -angle, angle)
+    p = 2.76628348e-3 * w + -1.57312490e-2
+    p = p * w + 4.21376235e-2
+    p = p * w + -7.45685481e-2
+    p = p * w + 1.06183706e-1
+    p = p * w + -1.41977978e-1
+    p = p * w + 1.99918720e-1
+    p = p * w + -3.33330367e-1
+    p = p * w + 9.99999982e-1
+    angle = where(is_large, 1.57079632679 - p * z, p * z)
+    return where(x < 0.0, -angle, angle)
 
 
-log, sqrt = np.log, np.sqrt
+# Of the C library
 
-__all__ = ["atan", "exp", "exp2", "exp2m1", "log", "reciprocal", "sigmoid", "sqrt", "tanh", "where"]
+
+def _intrinsic(name: str) -> Callable[[Value], Value]:
+    def function(x: Value) -> Value:
+        called = x.builder.module.declare_intrinsic(f"llvm.{name}", [x.ir.type])
+        return Value(x.builder, x.builder.call(called, [x.ir]), x.flags)
+
+    return function
+
+
+def _external(name: str) -> Callable[[Value], Value]:
+    def function(x: Value) -> Value:
+        module = x.builder.module
+        called = module.globals.get(name)
+        if called is None:
+            called = ir.Function(module, ir.FunctionType(x.ir.type, [x.ir.type]), name)
+        return Value(x.builder, x.builder.call(called, [x.ir]), x.flags)
+
+    return function
+
+
+_expm1, _exp = _external("expm1"), _intrinsic("exp")
+_SHARED: dict[str, Callable[..., Any]] = {
+    "log": _intrinsic("log"),
+    "reciprocal": reciprocal,
+    "sqrt": _intrinsic("sqrt"),
+    "where": where,
+}
+
+FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
+    "float32": _SHARED
+    | {"atan": atan, "exp2": exp2, "exp2m1": exp2m1, "sigmoid": sigmoid, "tanh": tanh},
+    "float64": _SHARED
+    | {
+        "atan": _external("atan"),
+        "exp2": _intrinsic("exp2"),
+        "exp2m1": lambda y: _expm1(y * 0.6931471805599453),
+        "sigmoid": lambda z: 1.0 / (1.0 + _exp(-z)),
+        "tanh": _external("tanh"),
+    },
+}
+"""What the lines of a program call, by dtype."""
+
+LIBRARY = ("atan", "exp", "exp2", "expm1", "log", "logf", "tanh")
+"""Functions of the C library that LLVM makes of them."""

@@ -1,4 +1,4 @@
-"""Generated modules, kept on disk so that they are compiled once."""
+"""What is generated, kept on disk so that it is compiled once."""
 
 import atexit
 import hashlib
@@ -9,10 +9,14 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+
+DIGEST = 32
+"""Bytes before compiled code that say whether it is whole."""
 
 _LOCK = threading.RLock()
 
@@ -34,6 +38,23 @@ def load(text: str, foundations: Sequence[ModuleType] = ()) -> ModuleType:
                 path = _stored(_own_folder(os.getpid()), name, text)
             sys.modules[name] = _executed(name, path)
         return sys.modules[name]
+
+
+def kept(text: str, make: Callable[[], bytes]) -> bytes:
+    """What ``make`` makes of ``text``, from :func:`cache_folder` if it is there.
+
+    Several processes may ask at once. Where that folder cannot be written, it is made anew.
+    """
+    name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.o"
+    with suppress(OSError, RuntimeError):
+        content = (cache_folder() / name).read_bytes()
+        if content[:DIGEST] == hashlib.sha256(content[DIGEST:]).digest():
+            return content[DIGEST:]
+    made = make()
+    with suppress(OSError, RuntimeError):
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        _write(cache_folder() / name, hashlib.sha256(made).digest() + made)
+    return made
 
 
 def _executed(name: str, path: Path) -> ModuleType:
@@ -61,12 +82,17 @@ def _stored(folder: Path, name: str, text: str) -> Path:
     compiled.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.py"
     if not (path.exists() and path.read_text() == text):
-        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as draft:
-            draft.write(text)
-        Path(draft.name).replace(path)
+        _write(path, text.encode())
     if not os.access(compiled, os.W_OK):
         raise PermissionError(compiled)
     return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of ``content``, or nothing, whoever reads or writes it at the same time."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
+        draft.write(content)
+    Path(draft.name).replace(path)
 
 
 @cache

@@ -1,210 +1,345 @@
-"""The text of a CPU kernel: a program's phases in loops over time, blocks and neurons."""
+"""The instructions of a CPU kernel: a program's phases in loops over time, blocks and neurons."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
 
 from ..functional import Dynamics
+from .arithmetic import FUNCTIONS
 from .layout import Layout
-from .program import Phase, trace
-from .workspace import Workspace
+from .program import Phase, Program, trace
+from .value import (
+    CONDITION,
+    INTEGER,
+    NUMBERS,
+    Row,
+    Value,
+    constant,
+    loop,
+    rearranged,
+    repeat,
+    where,
+)
+from .workspace import Place, Workspace
 
-HEADER = '''"""Generated from the equations of {circuit}."""
-from math import inf, nan
-import numpy as np
-from numba import njit
-from snntorch_memristive.engine.{arithmetic} import *
-from snntorch_memristive.engine.memory import clear, copy, holds_nonsense, view
-from snntorch_memristive.engine.sharing import add
-
-F = np.{dtype}
-FAST = {{"contract", "arcp", "nsz", "reassoc"}}
-'''
-
-TASK = ("n", "steps", "block", "taken", "done", "nonsense")
+TASK = ("n", "steps", "block", "work", "taken", "threads", "nonsense")
 """Whole numbers that a function is given, before addresses: how many neurons and time steps there
-are, how many neurons are taken at once, have been taken and are done with, and whether NaN or
-infinity was met."""
+are, how many neurons are taken at once, the address of memory to work in, how many neurons have
+been taken, how many threads have come, and whether NaN or infinity was met."""
 
 
-def generate(dynamics: Dynamics, plan: Layout, dtype: str) -> str:
-    """Source of a module with the functions ``forward`` and ``backward``.
+def generate(dynamics: Dynamics, plan: Layout, dtype: str, direction: str) -> tuple[str, int]:
+    """A module of LLVM with the function ``direction``; how many numbers a thread works with.
 
-    Both are given a pointer to :data:`TASK` and to addresses, as ``plan`` lists them. Threads that
-    call one with the same task share its neurons.
+    The function is given a pointer to :data:`TASK` and to addresses, as ``plan`` lists them.
+    Threads that call it with the same task share its neurons.
     """
     program = trace(dynamics, plan.learned, dtype == "float64")
-    arithmetic = "arithmetic" if dtype == "float32" else "arithmetic64"
     space = Workspace(plan, program)
-    head = HEADER.format(
-        circuit=type(dynamics.circuit).__name__, arithmetic=arithmetic, dtype=dtype
-    )
-    loops = [_loop(plan, space, name, phase) for name, phase in program.phases()]
-    return "\n\n".join([head, *loops, _forward(plan, space), _backward(plan, space)])
+    function = _Function(plan, program, space, dtype, direction)
+    if direction == "forward":
+        _forward(function)
+        return str(function.module), space.size_forward
+    _backward(function)
+    return str(function.module), space.size_backward
+
+
+class _Function:
+    """The function ``forward`` or ``backward`` while it is written, and the phases that it calls.
+
+    Rows of numbers are where ``places`` begin, each of which overlaps no other: the fixed rows
+    of the workspace, those of a time step, those of a sub-step, and what is given.
+    """
+
+    def __init__(
+        self, plan: Layout, program: Program, space: Workspace, dtype: str, direction: str
+    ) -> None:
+        self.plan, self.program, self.space, self.dtype = plan, program, space, dtype
+        self.module = ir.Module(direction)
+        self.number = NUMBERS[dtype]
+        self.phases: dict[str, ir.Function] = {}
+        function_type = ir.FunctionType(ir.VoidType(), [INTEGER.as_pointer()])
+        function = ir.Function(self.module, function_type, direction)
+        self.builder = ir.IRBuilder(function.append_basic_block("start"))
+        self.task = Row(self.builder, function.args[0])
+        self.numbers = {name: k for k, name in enumerate([*TASK, *getattr(plan, direction)])}
+        self.n, self.steps, block = (self.stated(name) for name in ("n", "steps", "block"))
+        size = space.size_forward if direction == "forward" else space.size_backward
+        self.work = self.given("work", self.task.add(self.numbers["threads"], 1) * size)
+        self.scalars = {name: self.given(name, 0)[0] for name in _scalars(plan)}
+        self.block = block
+
+    def stated(self, name: str) -> Value:
+        """A number of the task, or an address."""
+        return self.task[self.numbers[name]]
+
+    def given(self, name: str, offset: Any) -> Row:
+        """The numbers of what is given under ``name``, but for the first ``offset``."""
+        address = self.stated(name).ir
+        return Row(self.builder, self.builder.inttoptr(address, self.number.as_pointer())) + offset
+
+    def given_or_zeros(self, name: str, offset: Any) -> Row:
+        """The same of a derivative, or zeros if there is none."""
+        is_there = self.stated(name) != 0
+        return where(is_there, self.given(name, offset), self.row(self.space.row("nothing")))
+
+    def row(self, place: Place, **starts: Row) -> Row:
+        """The row at a place of the workspace."""
+        start, offset = place
+        return starts.get(start, self.work) + offset
+
+    @contextmanager
+    def blocks(self) -> Iterator[Value]:
+        """What is written inside is done for one block of neurons after the other.
+
+        The index of its first neuron; their number is ``m``.
+        """
+
+        def take() -> Value:
+            return self.task.add(self.numbers["taken"], self.block)
+
+        with repeat(self.builder, take, self.n) as b:
+            rest = self.n - b
+            self.m = where(self.block < rest, self.block, rest)
+            for name in self.plan.coefficients:
+                if name in self.plan.per_neuron:
+                    self.copy(self.given(name, b), self.row(self.space.row(name)))
+            yield b
+
+    def finish(self) -> None:
+        """The end of the function."""
+        self.builder.ret_void()
+
+    def call(self, name: str, phase: Phase, **rows: Row) -> None:
+        """A phase, on the rows that are not of the workspace's fixed ones."""
+        if name not in self.phases:
+            self.phases[name] = _phase(self, name, phase)
+        rows = {"w": self.work} | rows
+        pointers = [rows[place].ir for place in _places(self.space, name)]
+        scalars = [value.ir for value in self.scalars.values()]
+        self.builder.call(self.phases[name], [self.m.ir, *pointers, *scalars])
+
+    def copy(self, source: Row, target: Row) -> None:
+        """The numbers of a block from one row to another."""
+
+        def body(j: Value, source: Row, target: Row) -> None:
+            target[j] = source[j]
+
+        self._on_rows("copy", body, source, target)
+
+    def clear(self, place: Place) -> None:
+        """Zeros in a fixed row."""
+
+        def body(j: Value, row: Row) -> None:
+            row[j] = Value(row.builder, constant(self.number, 0.0))
+
+        self._on_rows("clear", body, self.row(place))
+
+    def _on_rows(self, name: str, body: Callable[..., None], *rows: Row) -> None:
+        if name not in self.phases:
+            parameters = [INTEGER, *[self.number.as_pointer()] * len(rows)]
+            function, builder = _function(self.module, name, parameters)
+            m, *pointers = function.args
+            with loop(builder, Value(builder, m)) as j:
+                body(j, *(Row(builder, pointer) for pointer in pointers))
+            builder.ret_void()
+            self.phases[name] = function
+        self.builder.call(self.phases[name], [self.m.ir, *(row.ir for row in rows)])
+
+    def note_nonsense(self, row: Row) -> None:
+        """Say so in the task if there are NaN or infinity in a row."""
+        if "note_nonsense" not in self.phases:
+            parameters = [INTEGER, self.number.as_pointer(), INTEGER.as_pointer()]
+            function, builder = _function(self.module, "note_nonsense", parameters)
+            m, pointer, task = function.args
+            found = builder.alloca(CONDITION)
+            builder.store(ir.Constant(CONDITION, 0), found)
+            with loop(builder, Value(builder, m)) as j:
+                so_far = Value(builder, builder.load(found))
+                builder.store((so_far | _is_nonsense(Row(builder, pointer)[j])).ir, found)
+            with builder.if_then(builder.load(found)):
+                Row(builder, task).add(self.numbers["nonsense"], 1)
+            builder.ret_void()
+            self.phases["note_nonsense"] = function
+        self.builder.call(self.phases["note_nonsense"], [self.m.ir, row.ir, self.task.ir])
+
+
+@rearranged(frozenset())
+def _is_nonsense(x: Value) -> Value:
+    return x - x != 0.0
 
 
 def _scalars(plan: Layout) -> list[str]:
     return [name for name in plan.coefficients if name not in plan.per_neuron]
 
 
-def _parameters(plan: Layout, space: Workspace, phase: str) -> list[str]:
-    offsets = ["at", "of"] if phase.endswith(("_kept", "_back")) else []
-    return ["m", "w", *offsets, *space.outer(phase), *_scalars(plan)]
+def _places(space: Workspace, phase: str) -> list[str]:
+    """Where the rows of a phase begin."""
+    moving = ["at", "of"] if phase.endswith(("_kept", "_back")) else []
+    return ["w", *moving, *space.outer(phase)]
 
 
-def _loop(plan: Layout, space: Workspace, name: str, phase: Phase) -> str:
-    lines = [f"def {name}({', '.join(_parameters(plan, space, name))}):"]
+def _function(
+    module: ir.Module, name: str, parameters: list[ir.Type]
+) -> tuple[ir.Function, ir.IRBuilder]:
+    """A function of the module's own, whose pointers point at memory that does not overlap."""
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")  # what the pointers promise holds inside of it
+    for argument in function.args:
+        if isinstance(argument.type, ir.PointerType):
+            argument.add_attribute("noalias")
+    return function, ir.IRBuilder(function.append_basic_block("start"))
+
+
+def _phase(outside: _Function, name: str, phase: Phase) -> ir.Function:
+    """A phase as a function of the number of neurons, places of rows, and coefficients."""
+    space, number = outside.space, outside.number
+    places = _places(space, name)
+    parameters = [INTEGER, *[number.as_pointer()] * len(places), *[number] * len(outside.scalars)]
+    function, builder = _function(outside.module, name, parameters)
+    m, *arguments = function.args
+    starts = {p: Row(builder, a) for p, a in zip(places, arguments[: len(places)], strict=True)}
+    scalars = zip(outside.scalars, arguments[len(places) :], strict=True)
+    known: dict[str, Any] = {scalar: Value(builder, argument) for scalar, argument in scalars}
+    known |= FUNCTIONS[outside.dtype] | {"inf": math.inf, "nan": math.nan}
+    known["F"] = lambda value: Value(builder, constant(number, value))
+
+    def row(place: Place) -> Row:
+        return starts[place[0]] + place[1]
+
     for piece in phase.pieces or (phase,):
-        sources = {row: space.source(name, row) for row in piece.reads}
-        sources = {row: place for row, place in sources.items() if place}
-        targets = {row: space.target(name, row) for row in piece.writes}
-        # One name per place: a compiler must see that what is read and written is the same row.
-        places = dict.fromkeys([*sources.values(), *targets.values()])
-        arrays = {place: f"row{k}" for k, place in enumerate(places)}
-        lines += [f"    {array} = {place}" for place, array in arrays.items()]
-        lines += ["    for j in range(m):"]
-        lines += [f"        {row} = {arrays[place]}[j]" for row, place in sources.items()]
-        lines += [f"        {line}" for line in piece.lines]
-        lines += [f"        {arrays[place]}[j] = new_{row}" for row, place in targets.items()]
-    return "\n".join(['@njit(fastmath=FAST, error_model="numpy")', *lines])
+        sources = {r: row(place) for r in piece.reads if (place := space.source(name, r))}
+        targets = {r: row(space.target(name, r)) for r in piece.writes}
+        with loop(builder, Value(builder, m)) as j:
+            scope = known | {r: source[j] for r, source in sources.items()}
+            exec("\n".join(piece.lines), scope)  # calculating with values writes instructions
+            for r, target in targets.items():
+                target[j] = scope[f"new_{r}"]
+    builder.ret_void()
+    return function
 
 
-class _Text:
-    """The lines of one function."""
-
-    def __init__(self, plan: Layout, space: Workspace, addresses: list[str]) -> None:
-        self.lines: list[str] = []
-        self.plan = plan
-        self.space = space
-        self.places = {name: k for k, name in enumerate([*TASK, *addresses])}
-
-    def put(self, depth: int, *lines: str) -> None:
-        self.lines += ["    " * depth + line for line in lines]
-
-    def address(self, name: str) -> str:
-        return f"a[{self.places[name]}]"
-
-    def view(self, name: str, offset: str) -> str:
-        """The row of what is given under ``name``."""
-        return f"view(w, {self.address(name)}, {offset}, m)"
-
-    def call(self, depth: int, phase: str, **outer: str) -> None:
-        values = [outer.get(p, p) for p in _parameters(self.plan, self.space, phase)]
-        self.put(depth, f"{phase}({', '.join(values)})")
-
-    def start(self, name: str, size: int) -> None:
-        """Head of a function, down to the loop over blocks and what stays all the time."""
-        self.put(0, f"def {name}(a):")
-        self.put(1, *(f"{name} = {self.address(name)}" for name in ("n", "steps", "block")))
-        self.put(1, "nonsense = False", f"w = np.empty({size}, F)")
-        for scalar in _scalars(self.plan):
-            self.put(1, f"{scalar} = view(w, {self.address(scalar)}, 0, 1)[0]")
-        self.put(1, self._next_block, "while b < n:", "    m = min(block, n - b)")
-        for vector in self.plan.coefficients:
-            if vector in self.plan.per_neuron:
-                self.put(2, f"copy({self.view(vector, 'b')}, {self.space.row(vector)}, m)")
-
-    def finish(self) -> str:
-        """All the lines, after those of a block of neurons."""
-        self.put(2, f"add(a, {self.places['done']}, m)", self._next_block)
-        self.put(1, "if nonsense:", f"    {self.address('nonsense')} = 1")
-        return "\n".join(self.lines)
-
-    @property
-    def _next_block(self) -> str:
-        return f"b = add(a, {self.places['taken']}, block)"
+def _forward(function: _Function) -> None:
+    plan, program, space, row = function.plan, function.program, function.space, function.row
+    n, given = function.n, function.given
+    with function.blocks() as b:
+        for name in plan.memristors:
+            function.copy(given(f"{name}_before", b), row(space.row(name)))
+        with loop(function.builder, function.steps) as t:
+            now = t * n + b
+            mem = where(t == 0, given("mem_before", b), given("mem", now - n))
+            chunks, rest = t // plan.chunk, t % plan.chunk
+            stores = (t > 0) & (rest == 0) & (function.stated("stored") != 0)
+            with function.builder.if_then(stores.ir):
+                for k, name in enumerate(plan.carried):
+                    carried = mem if name == "mem" else row(space.row(name))
+                    function.copy(carried, given("stored", _stored(function, k, chunks - 1, b)))
+            input_ = given("input_", now)
+            function.note_nonsense(input_)
+            function.call("enter", program.enter, input_=input_, mem=mem)
+            with loop(function.builder, plan.substeps):
+                function.call("substep", program.substep)
+            outputs = {name: given(name, now) for name in plan.outputs}
+            function.call("leave", program.leave, **outputs)
+        for name in plan.memristors:
+            function.copy(row(space.row(name)), given(f"{name}_after", b))
+    function.finish()
 
 
-def _forward(plan: Layout, space: Workspace) -> str:
-    text = _Text(plan, space, plan.forward)
-    text.start("forward", space.size_forward)
-    text.put(2, f"mem = {text.view('mem_before', 'b')}")
-    for name in plan.memristors:
-        text.put(2, f"copy({text.view(f'{name}_before', 'b')}, {space.row(name)}, m)")
-    text.put(2, "for t in range(steps):")
-    text.put(3, f"if t > 0 and t % {plan.chunk} == 0 and {text.address('stored')} != 0:")
-    for k, name in enumerate(plan.carried):
-        row = "mem" if name == "mem" else space.row(name)
-        place = text.view("stored", _stored(plan, k, f"(t // {plan.chunk} - 1)"))
-        text.put(4, f"copy({row}, {place}, m)")
-    text.put(3, f"input_ = {text.view('input_', 't * n + b')}")
-    text.put(3, "nonsense |= holds_nonsense(input_, m)")
-    text.call(3, "enter")
-    text.put(3, f"for s in range({plan.substeps}):")
-    text.call(4, "substep")
-    text.put(3, f"mem = {text.view('mem', 't * n + b')}")
-    others = {name: text.view(name, "t * n + b") for name in plan.outputs[1:]}
-    text.call(3, "leave", **others)
-    for name in plan.memristors:
-        text.put(2, f"copy({space.row(name)}, {text.view(f'{name}_after', 'b')}, m)")
-    return text.finish()
+def _stored(function: _Function, k: int, chunk: Value, b: Value) -> Value:
+    return (chunk * len(function.plan.carried) + k) * function.n + b
 
 
-def _stored(plan: Layout, k: int, chunk: str) -> str:
-    return f"({chunk} * {len(plan.carried)} + {k}) * n + b"
+def _backward(function: _Function) -> None:
+    plan, space, row = function.plan, function.space, function.row
+    with function.blocks() as b:
+        function.clear(space.row("nothing"))
+        function.clear(space.row("g_mem"))
+        for name in plan.memristors:
+            arrived = function.given_or_zeros(f"g_{name}_after", b)
+            function.copy(arrived, row(space.row(f"g_{name}")))
+        for name in plan.learned:
+            function.clear(space.row(f"g_{name}"))
+        chunks = (function.steps + (plan.chunk - 1)) // plan.chunk
+        with loop(function.builder, chunks) as done:
+            chunk = chunks - 1 - done
+            first = chunk * plan.chunk
+            rest = function.steps - first
+            size = where(rest < plan.chunk, rest, plan.chunk)
+            _forward_again(function, b, chunk, size)
+            _back_again(function, b, first, size)
+        for name in plan.carried:
+            function.copy(row(space.row(f"g_{name}")), function.given(f"g_{name}_before", b))
+        for name in plan.learned:
+            function.copy(row(space.row(f"g_{name}")), function.given(f"g_{name}", b))
+    function.finish()
 
 
-def _backward(plan: Layout, space: Workspace) -> str:
-    text = _Text(plan, space, plan.backward)
-    text.start("backward", space.size_backward)
-    text.put(2, f"clear({space.row('nothing')}, m)", f"clear({space.row('g_mem')}, m)")
-    for name in plan.memristors:
-        given = _given(text, f"g_{name}_after", "b")
-        text.put(2, f"copy({given}, {space.row(f'g_{name}')}, m)")
-    for name in plan.learned:
-        text.put(2, f"clear({space.row(f'g_{name}')}, m)")
-    text.put(2, f"for c in range((steps - 1) // {plan.chunk}, -1, -1):")
-    text.put(3, f"first = c * {plan.chunk}", f"last = min(first + {plan.chunk}, steps)")
-    _forward_again(text, plan, space)
-    _back_again(text, plan, space)
-    for name in plan.carried:
-        text.put(2, f"copy({space.row(f'g_{name}')}, {text.view(f'g_{name}_before', 'b')}, m)")
-    for name in plan.learned:
-        text.put(2, f"copy({space.row(f'g_{name}')}, {text.view(f'g_{name}', 'b')}, m)")
-    return text.finish()
+def _of(function: _Function, step: Any) -> Row:
+    """Where rows of a chunk's time step begin."""
+    return function.work + (step * function.space.step + function.space.steps_start)
 
 
-def _forward_again(text: _Text, plan: Layout, space: Workspace) -> None:
+def _at(function: _Function, step: Any, substep: Any) -> Row:
+    """Where rows of a sub-step begin; behind the last one are the states after it."""
+    k = step * (function.plan.substeps + 1) + substep
+    return function.work + (k * function.space.substep + function.space.substeps_start)
+
+
+def _forward_again(function: _Function, b: Value, chunk: Value, size: Value) -> None:
     """The steps of a chunk once more, leaving every sub-step's rows behind."""
-    text.put(3, f"of = {space.steps_start}", f"at = {space.substeps_start}")
-    for k, name in enumerate(plan.carried):
-        row = space.row_of_step(name) if name == "mem" else space.row_of_substep(name)
-        text.put(3, "if c == 0:")
-        text.put(4, f"copy({text.view(f'{name}_before', 'b')}, {row}, m)")
-        text.put(3, "else:")
-        text.put(4, f"copy({text.view('stored', _stored(plan, k, '(c - 1)'))}, {row}, m)")
-    text.put(3, "for t in range(first, last):")
-    mem = space.row_of_step("mem")
-    text.call(4, "enter", input_=text.view("input_", "t * n + b"), mem=mem)
-    text.put(4, f"copy({space.row('i_in')}, {space.row_of_step('i_in')}, m)")
-    text.put(4, f"copy({space.row('v')}, {space.row_of_substep('v')}, m)")
-    text.put(4, f"for s in range({plan.substeps}):")
-    text.call(5, "substep_kept")
-    text.put(5, f"at += {space.substep}")
-    text.put(4, "if t + 1 < last:")
-    text.put(5, f"copy({space.row_of_substep('v')}, {space.row('v')}, m)")
-    text.put(5, f"before, at = at, at + {space.substep}")
-    for name in plan.memristors:
-        before = space.row_of_substep(name, "before")
-        text.put(5, f"copy({before}, {space.row_of_substep(name)}, m)")
-    text.put(5, f"of += {space.step}")
-    others = dict.fromkeys(plan.outputs[1:], space.row("i_in"))  # nobody reads them
-    text.call(5, "leave", mem=mem, **others)
+    plan, program, space, row = function.plan, function.program, function.space, function.row
+    zero = function.m.like(0)
+    starts = {"of": _of(function, zero), "at": _at(function, zero, zero)}
+    for row_, name in enumerate(plan.carried):
+        stored = function.given("stored", _stored(function, row_, chunk - 1, b))
+        before = where(chunk == 0, function.given(f"{name}_before", b), stored)
+        is_mem = name == "mem"
+        place = space.row_of_step(name) if is_mem else space.row_of_substep(name)
+        function.copy(before, row(place, **starts))
+    with loop(function.builder, size) as k:
+        of, at = _of(function, k), _at(function, k, zero)
+        now = (chunk * plan.chunk + k) * function.n + b
+        mem = row(space.row_of_step("mem"), of=of)
+        function.call("enter", program.enter, input_=function.given("input_", now), mem=mem)
+        function.copy(row(space.row("i_in")), row(space.row_of_step("i_in"), of=of))
+        function.copy(row(space.row("v")), row(space.row_of_substep("v"), at=at))
+        with loop(function.builder, plan.substeps) as s:
+            at = _at(function, k, s)
+            function.call("substep_kept", program.substep_kept, at=at, of=of)
+        with function.builder.if_then((k + 1 < size).ir):
+            after, at, of = (
+                _at(function, k, plan.substeps),
+                _at(function, k + 1, zero),
+                _of(function, k + 1),
+            )
+            function.copy(row(space.row_of_substep("v"), at=after), row(space.row("v")))
+            for name in plan.memristors:
+                place = space.row_of_substep(name)
+                function.copy(row(place, at=after), row(place, at=at))
+            unread = {name: row(space.row(f"unread_{name}")) for name in plan.outputs[1:]}
+            mem = row(space.row_of_step("mem"), of=_of(function, k + 1))
+            function.call("leave", program.leave, mem=mem, **unread)
 
 
-def _back_again(text: _Text, plan: Layout, space: Workspace) -> None:
+def _back_again(function: _Function, b: Value, first: Value, size: Value) -> None:
     """The adjoint of the steps of a chunk, from the last to the first."""
-    text.put(3, "for t in range(last - 1, first - 1, -1):")
-    given = {"g_mem_given": _given(text, "g_mem", "t * n + b")}
-    given |= {f"g_{n}": _given(text, f"g_{n}", "t * n + b") for n in plan.outputs[1:]}
-    text.call(4, "leave_back", **given)
-    text.put(4, f"clear({space.row('g_i_in')}, m)")
-    text.put(4, f"for s in range({plan.substeps}):")
-    text.put(5, f"at -= {space.substep}")
-    text.call(5, "substep_back")
-    outer = {name: text.view(name, "t * n + b") for name in ("input_", "g_input_")}
-    text.call(4, "enter_back", **outer)
-    text.put(4, f"at -= {space.substep}")
-    text.put(4, f"of -= {space.step}")
-
-
-def _given(text: _Text, name: str, offset: str) -> str:
-    """The row of a derivative, or one of zeros if there is none."""
-    nothing = text.space.row("nothing")
-    return f"({text.view(name, offset)} if {text.address(name)} != 0 else {nothing})"
+    plan, program, space = function.plan, function.program, function.space
+    with loop(function.builder, size) as done:
+        k = size - 1 - done
+        now = (first + k) * function.n + b
+        of, at = _of(function, k), _at(function, k, plan.substeps)
+        given = {"g_mem_given": function.given_or_zeros("g_mem", now)}
+        given |= {f"g_{x}": function.given_or_zeros(f"g_{x}", now) for x in plan.outputs[1:]}
+        function.call("leave_back", program.leave_back, at=at, of=of, **given)
+        function.clear(space.row("g_i_in"))
+        with loop(function.builder, plan.substeps) as s:
+            at = _at(function, k, plan.substeps - 1 - s)
+            function.call("substep_back", program.substep_back, at=at, of=of)
+        at = _at(function, k, function.m.like(0))
+        outer = {name: function.given(name, now) for name in ("input_", "g_input_")}
+        function.call("enter_back", program.enter_back, at=at, of=of, **outer)

@@ -8,14 +8,17 @@ BLOCK = 1024
 """Neurons that are taken through time together; their states stay in the fastest memory."""
 
 
-class Workspace:
-    """Rows of numbers, one per neuron of a block, as slices of one array ``w``.
+Place = tuple[str, int]
+"""Where a row is: where it is counted from, and how many numbers behind."""
 
-    One array, because a compiler needs no proof then that rows do not overlap, and vectorises.
-    First come rows that have a fixed place. Behind them are, for the backward pass, the rows
-    that every time step of a chunk has, from ``w[of]``, and those that every sub-step has, from
-    ``w[at]``. What a kernel is given, or gives, is read and written where it is: the ``outer``
-    rows of a phase are its parameters.
+
+class Workspace:
+    """Rows of numbers, one per neuron of a block, in the memory that a thread works in.
+
+    First come rows that have a fixed place, from ``w`` on. Behind them are, for the backward
+    pass, the rows that every time step of a chunk has, from ``of`` on, and those that every
+    sub-step has, from ``at`` on. What a kernel is given, or gives, is read and written where it
+    is: the ``outer`` rows of a phase.
     """
 
     def __init__(self, plan: Layout, program: Program) -> None:
@@ -23,8 +26,9 @@ class Workspace:
         grads = [f"g_{name}" for name in ("mem", "i_in", *plan.states, *plan.learned)]
         pieces = (*program.substep.pieces, *program.substep_kept.pieces)
         crossing = {row for piece in pieces for row in piece.writes if row.startswith(CROSSING)}
+        unread = [f"unread_{name}" for name in plan.outputs[1:]]
         self._fixed = _numbered(
-            ["i_in", "nothing", *plan.states, *vectors, *grads, *sorted(crossing)]
+            ["i_in", "nothing", *plan.states, *vectors, *grads, *sorted(crossing), *unread]
         )
         self._of_step = _numbered(["mem", "i_in"])
         self._of_substep = _numbered([*plan.states, *program.kept])
@@ -48,39 +52,35 @@ class Workspace:
         """Rows that are parameters of ``phase``."""
         return self._outer.get(phase, ())
 
-    def row(self, name: str) -> str:
+    def row(self, name: str) -> Place:
         """The row with a fixed place."""
-        return _slice(self._fixed[name])
+        return "w", self._fixed[name] * BLOCK
 
-    def row_of_step(self, name: str) -> str:
-        """The row of the time step that ``of`` points at."""
-        return _slice(self._of_step[name], "of")
+    def row_of_step(self, name: str) -> Place:
+        """The row of a time step."""
+        return "of", self._of_step[name] * BLOCK
 
-    def row_of_substep(self, name: str, start: str = "at") -> str:
-        """The row of the sub-step that ``at`` points at."""
-        return _slice(self._of_substep[name], start)
+    def row_of_substep(self, name: str) -> Place:
+        """The row of a sub-step."""
+        return "at", self._of_substep[name] * BLOCK
 
-    def source(self, phase: str, name: str) -> str | None:
+    def source(self, phase: str, name: str) -> Place | None:
         """Where ``phase`` reads ``name``; None for a coefficient that is one number."""
         if name in self.outer(phase):
-            return name
+            return name, 0
         if phase in ("substep_kept", "substep_back", "leave_back") and name in self._of_substep:
             return self.row_of_substep(name)
         if phase in ("substep_kept", "substep_back", "enter_back") and name in self._of_step:
             return self.row_of_step(name)
         return self.row(name) if name in self._fixed else None
 
-    def target(self, phase: str, name: str) -> str:
+    def target(self, phase: str, name: str) -> Place:
         """Where ``phase`` writes ``name``."""
         if phase == "substep_kept" and name in self._states:  # they are those of the next one
-            return self.row_of_substep(name, f"at + {self.substep}")
-        return self.source(phase, name) or name
+            start, offset = self.row_of_substep(name)
+            return start, offset + self.substep
+        return self.source(phase, name) or (name, 0)
 
 
 def _numbered(names: list[str]) -> dict[str, int]:
     return {name: k for k, name in enumerate(names)}
-
-
-def _slice(row: int, start: str = "") -> str:
-    first, last = row * BLOCK, (row + 1) * BLOCK
-    return f"w[{start} + {first}:{start} + {last}]" if start else f"w[{first}:{last}]"

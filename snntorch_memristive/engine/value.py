@@ -1,0 +1,212 @@
+"""Numbers of compiled code, which Python calculates with.
+
+A :class:`Value` stands where a number would. Calculating with it writes LLVM's instructions
+instead, at the place where its builder is.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+INTEGER = ir.IntType(64)
+CONDITION = ir.IntType(1)
+NUMBERS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
+"""Types by the names of their dtypes."""
+
+FAST = frozenset({"contract", "arcp", "nsz", "reassoc"})
+"""What may be rearranged unless a function says otherwise: everything, but NaN and infinity
+stay what they are."""
+
+
+class Value:
+    """A number, or a condition. The result of two may be rearranged as far as both allow it."""
+
+    __slots__ = ("builder", "flags", "ir")
+    __hash__ = None  # type: ignore[assignment]  # == writes a comparison
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value, flags: frozenset = FAST) -> None:
+        self.builder = builder
+        self.ir = value
+        self.flags = flags
+
+    def like(self, other: Any) -> "Value":
+        """``other``, a number or a value already, as a value of this one's type."""
+        if isinstance(other, Value):
+            return other
+        return Value(self.builder, constant(self.ir.type, other), self.flags)
+
+    def _calculated(self, operation: str, a: Any, b: Any) -> "Value":
+        a, b = self.like(a), self.like(b)
+        flags = a.flags & b.flags
+        if self.ir.type in NUMBERS.values():
+            write = getattr(self.builder, f"f{operation}")
+            return Value(self.builder, write(a.ir, b.ir, flags=sorted(flags)), flags)
+        return Value(self.builder, getattr(self.builder, operation)(a.ir, b.ir), flags)
+
+    def _compared(self, sign: str, other: Any) -> "Value":
+        other = self.like(other)
+        is_real = self.ir.type in NUMBERS.values()
+        write = self.builder.fcmp_ordered if is_real else self.builder.icmp_signed
+        return Value(self.builder, write(sign, self.ir, other.ir))
+
+    def __add__(self, other: Any) -> "Value":
+        return self._calculated("add", self, other)
+
+    def __radd__(self, other: Any) -> "Value":
+        return self._calculated("add", other, self)
+
+    def __sub__(self, other: Any) -> "Value":
+        return self._calculated("sub", self, other)
+
+    def __rsub__(self, other: Any) -> "Value":
+        return self._calculated("sub", other, self)
+
+    def __mul__(self, other: Any) -> "Value":
+        return self._calculated("mul", self, other)
+
+    def __rmul__(self, other: Any) -> "Value":
+        return self._calculated("mul", other, self)
+
+    def __truediv__(self, other: Any) -> "Value":
+        return self._calculated("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> "Value":
+        return self._calculated("div", other, self)
+
+    def __floordiv__(self, other: Any) -> "Value":
+        return self._calculated("sdiv", self, other)  # of whole numbers, none of them negative
+
+    def __mod__(self, other: Any) -> "Value":
+        return self._calculated("srem", self, other)
+
+    def __and__(self, other: Any) -> "Value":
+        return self._calculated("and_", self, other)
+
+    def __or__(self, other: Any) -> "Value":
+        return self._calculated("or_", self, other)
+
+    def __lshift__(self, other: Any) -> "Value":
+        return self._calculated("shl", self, other)
+
+    def __neg__(self) -> "Value":
+        return self * -1
+
+    def __lt__(self, other: Any) -> "Value":
+        return self._compared("<", other)
+
+    def __le__(self, other: Any) -> "Value":
+        return self._compared("<=", other)
+
+    def __gt__(self, other: Any) -> "Value":
+        return self._compared(">", other)
+
+    def __eq__(self, other: Any) -> "Value":  # type: ignore[override]
+        return self._compared("==", other)
+
+    def __ne__(self, other: Any) -> "Value":  # type: ignore[override]
+        other = self.like(other)
+        is_real = self.ir.type in NUMBERS.values()  # of which NaN differs from everything
+        write = self.builder.fcmp_unordered if is_real else self.builder.icmp_signed
+        return Value(self.builder, write("!=", self.ir, other.ir))
+
+    def bits(self, type_: ir.Type) -> "Value":
+        """The same bits as a number of another type."""
+        return Value(self.builder, self.builder.bitcast(self.ir, type_), self.flags)
+
+
+class Row:
+    """Numbers in memory, one behind the other."""
+
+    __slots__ = ("builder", "ir")
+
+    def __init__(self, builder: ir.IRBuilder, pointer: ir.Value) -> None:
+        self.builder = builder
+        self.ir = pointer
+
+    def _pointer(self, index: Any) -> ir.Value:
+        index = index.ir if isinstance(index, Value) else ir.Constant(INTEGER, index)
+        return self.builder.gep(self.ir, [index])
+
+    def __add__(self, offset: Any) -> "Row":
+        """The numbers behind the first ``offset``."""
+        return Row(self.builder, self._pointer(offset))
+
+    def __getitem__(self, index: Any) -> Value:
+        return Value(self.builder, self.builder.load(self._pointer(index)))
+
+    def __setitem__(self, index: Any, value: Value) -> None:
+        self.builder.store(value.ir, self._pointer(index))
+
+    def add(self, index: int, amount: Any) -> Value:
+        """Add to a whole number, as one of several threads; what was there before."""
+        amount = amount.ir if isinstance(amount, Value) else ir.Constant(INTEGER, amount)
+        before = self.builder.atomic_rmw("add", self._pointer(index), amount, "monotonic")
+        return Value(self.builder, before)
+
+
+def constant(type_: ir.Type, number: float) -> ir.Constant:
+    """``number`` as one of the type ``type_``, to which it is rounded."""
+    if type_ == NUMBERS["float32"]:
+        with np.errstate(over="ignore"):
+            number = float(np.float32(number))
+    return ir.Constant(type_, number if isinstance(type_, ir.IntType) else float(number))
+
+
+def where(condition: Value, a: Any, b: Any) -> Any:
+    """``a`` where ``condition`` holds, else ``b``: numbers or rows."""
+    if isinstance(a, Row):
+        return Row(a.builder, a.builder.select(condition.ir, a.ir, b.ir))
+    like = a if isinstance(a, Value) else b
+    a, b = like.like(a), like.like(b)
+    flags = a.flags & b.flags
+    return Value(like.builder, like.builder.select(condition.ir, a.ir, b.ir), flags)
+
+
+def rearranged(flags: frozenset) -> Callable[[Callable[[Value], Any]], Callable[[Value], Any]]:
+    """Inside a function of a value, nothing but ``flags`` may be rearranged."""
+
+    def decorate(function: Callable[[Value], Any]) -> Callable[[Value], Any]:
+        @wraps(function)
+        def exact(x: Value) -> Any:
+            result = function(Value(x.builder, x.ir, flags))
+            return Value(result.builder, result.ir, x.flags)
+
+        return exact
+
+    return decorate
+
+
+@contextmanager
+def loop(builder: ir.IRBuilder, stop: Any) -> Iterator[Value]:
+    """What is written inside is done for 0, 1, ... as long as that is less than ``stop``."""
+    head, body, after = (builder.append_basic_block(name) for name in ("head", "body", "after"))
+    before = builder.block
+    builder.branch(head)
+    builder.position_at_end(head)
+    index = builder.phi(INTEGER)
+    index.add_incoming(ir.Constant(INTEGER, 0), before)
+    count = Value(builder, index)
+    builder.cbranch((count < stop).ir, body, after)
+    builder.position_at_end(body)
+    yield count
+    index.add_incoming((count + 1).ir, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+
+
+@contextmanager
+def repeat(builder: ir.IRBuilder, next_: Callable[[], Value], stop: Any) -> Iterator[Value]:
+    """What is written inside is done as long as ``next_`` gives numbers less than ``stop``."""
+    head, body, after = (builder.append_basic_block(name) for name in ("head", "body", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    current = next_()
+    builder.cbranch((current < stop).ir, body, after)
+    builder.position_at_end(body)
+    yield current
+    builder.branch(head)
+    builder.position_at_end(after)
