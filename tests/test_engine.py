@@ -27,6 +27,7 @@ from snntorch_memristive.engine.machine import address
 from snntorch_memristive.engine.pieces import cut
 from snntorch_memristive.engine.rewrite import powers_of_two, rewritten, shared_logistic
 from snntorch_memristive.engine.value import INTEGER, NUMBERS, Row, Value, loop
+from snntorch_memristive.engine.workspace import BLOCK
 from snntorch_memristive.solvers import SOLVERS
 
 VALUES = {"rtol": 0, "atol": 4e-6}
@@ -123,7 +124,7 @@ def test_any_shape(shape, steps, seed, strided):
     assert_equal(both_engines(x))
 
 
-@pytest.mark.parametrize("size", [1023, 1024, 1025, 2600])
+@pytest.mark.parametrize("size", [BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK // 2])
 def test_sizes_around_a_block(size):
     assert_equal(both_engines(some_input(20, size)))
 

@@ -4,8 +4,9 @@ from .layout import Layout
 from .pieces import CROSSING
 from .program import Program
 
-BLOCK = 1024
-"""Neurons that are taken through time together; their states stay in the fastest memory."""
+BLOCK = 528
+"""Neurons that are taken through time together; their states stay in fast memory. No power of two:
+numbers of one neuron in different rows would compete for the same few places in the cache."""
 
 
 Place = tuple[str, int]
