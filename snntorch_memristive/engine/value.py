@@ -119,7 +119,7 @@ class Value:
 
 
 class Row:
-    """Numbers in memory, one behind the other."""
+    """Numbers in memory, one behind the other. A condition is kept as 1 or 0."""
 
     __slots__ = ("builder", "ir")
 
@@ -139,7 +139,10 @@ class Row:
         return Value(self.builder, self.builder.load(self._pointer(index)))
 
     def __setitem__(self, index: Any, value: Value) -> None:
-        self.builder.store(value.ir, self._pointer(index))
+        pointer, number = self._pointer(index), value.ir
+        if number.type == CONDITION:
+            number = self.builder.uitofp(number, pointer.type.pointee)
+        self.builder.store(number, pointer)
 
     def add(self, index: int, amount: Any) -> Value:
         """Add to a whole number, as one of several threads; what was there before."""
@@ -157,7 +160,9 @@ def constant(type_: ir.Type, number: float) -> ir.Constant:
 
 
 def where(condition: Value, a: Any, b: Any) -> Any:
-    """``a`` where ``condition`` holds, else ``b``: numbers or rows."""
+    """``a`` where ``condition`` holds, or is a number other than 0, else ``b``: numbers or rows."""
+    if condition.ir.type != CONDITION:
+        condition = condition != 0.0
     if isinstance(a, Row):
         return Row(a.builder, a.builder.select(condition.ir, a.ir, b.ir))
     like = a if isinstance(a, Value) else b
