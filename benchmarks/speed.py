@@ -2,10 +2,12 @@
 
 Run ``python benchmarks/speed.py`` on an idle machine. Repeats of all variants are interleaved and
 medians are taken, so that only the ratios of one run are compared. Forward and backward, float32,
-with derivatives arriving at every spike and every membrane. ``--json FILE`` keeps everything.
+with derivatives arriving at every spike and every membrane. ``--json FILE`` keeps everything, and
+``--show FILE`` prints the tables of what was kept.
 """
 
 import argparse
+import ast
 import json
 import math
 import platform
@@ -17,13 +19,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import snntorch as snn
 import torch
+from rows.report import markdown
 from torch import Tensor, nn
 
 import snntorch_memristive as snnm
 
+USUAL, FRIENDLY = "snn.Leaky, input_[step]", "snn.Leaky, input_.unbind()"
 SHAPES = ((100, 1, 100), (25, 128, 10), (25, 128, 100), (25, 128, 1000), (100, 128, 1000))
 SOLVERS = {"exponential, 1": ("exponential", 1), "exponential, 4": ("exponential", 4)}
 SOLVERS["magnus, 4"] = ("magnus", 4)
@@ -44,8 +49,8 @@ def variants(with_compile: bool) -> dict[str, Callable[[Tensor], tuple[Tensor, T
     """Functions from (time, batch, neurons) to spikes and membranes, by name."""
     leaky = snn.Leaky(0.9)
     made = {
-        "snn.Leaky, input_[step]": lambda x: step_by_step(leaky, [x[k] for k in range(len(x))]),
-        "snn.Leaky, input_.unbind()": lambda x: step_by_step(leaky, x.unbind(0)),
+        USUAL: lambda x: step_by_step(leaky, [x[k] for k in range(len(x))]),
+        FRIENDLY: lambda x: step_by_step(leaky, x.unbind(0)),
     }
     for name, (solver, substeps) in SOLVERS.items():
         neuron = snnm.MIF(0.9, solver=solver, substeps=substeps)
@@ -283,6 +288,29 @@ def measure_floor(shape: tuple[int, ...] = (25, 128, 1000)) -> dict[str, float]:
     return {"copy_ms": copy, "floor_ms": floor}
 
 
+def ratios(results: dict[str, Any], prefix: str) -> str:
+    """Time of ``snn.Leaky`` over that of "sequence" or "loop", per shape, as a table."""
+    rows = []
+    for shape, seconds in results["seconds"].items():
+        cells = [_ratio(seconds, f"{prefix}, {solver}") for solver in SOLVERS]
+        rows.append([", ".join(map(str, ast.literal_eval(shape))), *cells])
+    return markdown(("time, batch, neurons", *SOLVERS), rows)
+
+
+def _ratio(seconds: dict[str, float], name: str) -> str:
+    """Under either way of feeding a loop; a sequence is fed in one."""
+    indexed, unbound = (
+        seconds.get(name) or seconds[f"{name}, {feed}"] for feed in ("[step]", "unbind()")
+    )
+    return f"{seconds[USUAL] / indexed:.1f} / {seconds[FRIENDLY] / unbound:.1f}"
+
+
+def epochs(results: dict[str, Any]) -> str:
+    """Seconds of 50 training batches of 784-256-10, as a table."""
+    rows = [[name, f"{value:.2f}"] for name, value in results["epoch_seconds"].items()]
+    return markdown(("network", "seconds"), rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
@@ -291,11 +319,16 @@ def main() -> None:
         "--only", type=int, nargs=3, help="one shape (time, batch, neurons) and nothing else"
     )
     parser.add_argument("--json", type=Path, help="file for all results")
+    parser.add_argument("--show", type=Path, help="print the tables of a file of --json")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     parser.add_argument("--shape", type=int, nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peak_of:
         _print_peak(args.peak_of, args.shape)
+        return
+    if args.show:
+        results = json.loads(args.show.read_text())
+        print(ratios(results, "sequence"), ratios(results, "loop"), epochs(results), sep="\n\n")
         return
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     if args.only:

@@ -43,6 +43,12 @@ def test_the_tables_of_neurons_that_differ_are_those_of_the_results():
     assert all(table in README.read_text() for table in tables)
 
 
+def test_the_tables_of_speed_are_those_of_the_results():
+    tables = printed("benchmarks/speed.py", "--show", RESULTS / "speed.json").split("\n\n")
+    assert len(tables) == 3
+    assert all(table in README.read_text() for table in tables)
+
+
 @pytest.mark.parametrize("images", ["digits", "mnist"])
 def test_the_table_of_all_neurons_is_that_of_the_results(images):
     file = RESULTS / f"neurons-{images}.json"

@@ -1,19 +1,17 @@
 """Tables that are made of the code and of what the benchmarks wrote."""
 
-import ast
 import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import neurons
+import speed
 from rows import report
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from snntorch_memristive import devices
-
-USUAL, FRIENDLY = "snn.Leaky, input_[step]", "snn.Leaky, input_.unbind()"
 
 
 def published_devices() -> str:
@@ -39,31 +37,6 @@ def values(part: Any) -> str:
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         listed.append(f"`{field.name}` {text}" + ("" if unit == "1" else f" {unit}"))
     return ", ".join(listed)
-
-
-def speed(path: Path, prefix: str) -> str:
-    """Time of ``snn.Leaky`` over that of the variants that begin with ``prefix``, per shape."""
-    seconds = json.loads(path.read_text())["seconds"]
-    variants = ("exponential, 1", "exponential, 4", "magnus, 4")
-    rows = []
-    for shape, measured in seconds.items():
-        cells = [_ratio(measured, f"{prefix}, {variant}") for variant in variants]
-        rows.append([", ".join(map(str, ast.literal_eval(shape))), *cells])
-    return report.markdown(("time, batch, neurons", *variants), rows)
-
-
-def _ratio(measured: dict[str, float], name: str) -> str:
-    """Under either way of feeding a loop; a sequence is fed in one."""
-    indexed, unbound = (
-        measured.get(name) or measured[f"{name}, {feed}"] for feed in ("[step]", "unbind()")
-    )
-    return f"{measured[USUAL] / indexed:.1f} / {measured[FRIENDLY] / unbound:.1f}"
-
-
-def epochs(path: Path) -> str:
-    """Seconds of 50 training batches of 784-256-10."""
-    seconds = json.loads(path.read_text())["epoch_seconds"]
-    return report.markdown(("network", "seconds"), [[k, f"{v:.2f}"] for k, v in seconds.items()])
 
 
 def commands(results: list[dict[str, Any]]) -> str:
@@ -93,7 +66,9 @@ class Speed(SphinxDirective):
         path = Path(self.env.srcdir) / "results" / "speed.json"
         self.env.note_dependency(path)
         (what,) = self.arguments
-        return self.parse_text_to_nodes(epochs(path) if what == "epochs" else speed(path, what))
+        results = json.loads(path.read_text())
+        text = speed.epochs(results) if what == "epochs" else speed.ratios(results, what)
+        return self.parse_text_to_nodes(text)
 
 
 class Learning(SphinxDirective):
