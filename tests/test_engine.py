@@ -23,7 +23,7 @@ from snntorch_memristive.engine.arithmetic import FUNCTIONS
 from snntorch_memristive.engine.cache import cache_folder, kept, load
 from snntorch_memristive.engine.expression import Symbol, gradients
 from snntorch_memristive.engine.lines import write
-from snntorch_memristive.engine.machine import address
+from snntorch_memristive.engine.machine import loaded
 from snntorch_memristive.engine.pieces import cut
 from snntorch_memristive.engine.rewrite import powers_of_two, rewritten, shared_logistic
 from snntorch_memristive.engine.value import INTEGER, NUMBERS, Row, Value, loop
@@ -299,7 +299,8 @@ def computed(name, x):
         row[j] = FUNCTIONS[str(x.dtype)][name](row[j])
     builder.ret_void()
     result = x.copy()
-    start = address(str(module), "on_a_row")
+    engine = loaded(str(module))
+    start = engine.get_function_address("on_a_row")
     ctypes.CFUNCTYPE(None, ctypes.c_void_p)(start)(result.ctypes.data)
     return result
 
@@ -460,6 +461,63 @@ def test_circuits_of_ones_own():
         else:
             assert_equal(results)
             assert results[0][1]["input_"][0, 0] == 0
+
+
+@dataclass(frozen=True)
+class Conditional(MIFCircuit):
+    formula: str = "product"
+
+    def membrane(self, state, i_in):
+        above, below = i_in > 1e-6, i_in < 2e-6
+        formulas = {
+            "product": lambda: above * i_in,
+            "torch.mul": lambda: torch.mul(above, i_in),
+            "sum": lambda: (above + 0.0) * i_in,
+            "both": lambda: torch.where(above, below, above) * i_in,
+            "as a branch": lambda: torch.where(below, above, i_in * 5e4) * i_in,
+            "as a condition": lambda: torch.where(above * 1.0 > 0.5, i_in, 0.0),
+        }
+        return super().membrane(state, formulas[self.formula]())
+
+
+@pytest.mark.parametrize(
+    "formula", ["product", "torch.mul", "sum", "both", "as a branch", "as a condition"]
+)
+def test_a_condition_is_one_or_zero_where_a_number_is_wanted(formula):
+    results = both_engines(some_input(12, 50), circuit=Conditional(formula=formula))
+    assert_equal(results)
+
+
+NO_COMPILER = """
+import sys
+{}
+import torch, snntorch_memristive as snnm
+neuron = snnm.MIF(0.8)
+neuron.sequence(torch.ones(4, 5))
+assert neuron.engine_used == "eager"
+"""
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "sys.modules['llvmlite'] = None",
+        "import llvmlite.binding; del llvmlite.binding.create_pass_builder",
+    ],
+    ids=["absent", "too old"],
+)
+def test_without_the_compiler_neurons_run_eagerly(missing):
+    subprocess.run([sys.executable, "-c", NO_COMPILER.format(missing)], check=True)
+
+
+def test_a_draft_that_cannot_be_kept_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kept("text", lambda: b"code")
+    (path,) = cache_folder().iterdir()
+    path.unlink()
+    path.mkdir()  # what is made cannot take this place
+    assert kept("text", lambda: b"code") == b"code"
+    assert list(cache_folder().iterdir()) == [path]
 
 
 def test_a_loop_in_pieces_computes_the_same():

@@ -1,8 +1,8 @@
 """Elementary functions for CPU kernels.
 
-Those of float32 are written in arithmetic only, right to about one unit in the last place: LLVM
-vectorises arithmetic, but calls the C library for every single ``exp``. Those of float64 are the
-C library's; exact, and not vectorised.
+Those of float32 that are stated here are arithmetic only, right to about one unit in the last
+place: LLVM vectorises arithmetic, but calls the C library for every single ``exp``. The others,
+the logarithm and all of float64, are the C library's; exact, and not vectorised.
 """
 
 from collections.abc import Callable

@@ -28,7 +28,7 @@ def load(text: str, foundations: Sequence[ModuleType] = ()) -> ModuleType:
     that changes with the text and the foundations. Several processes may load it at once. Where
     that folder cannot be written, one for this process alone takes its place.
     """
-    stated = "".join([text, *(_source(module) for module in foundations)])
+    stated = "".join([text, *map(source_of, foundations)])
     name = f"snntorch_memristive_kernel_{hashlib.sha256(stated.encode()).hexdigest()[:16]}"
     with _LOCK:
         if name not in sys.modules:
@@ -73,7 +73,8 @@ def cache_folder() -> Path:
 
 
 @cache
-def _source(module: ModuleType) -> str:
+def source_of(module: ModuleType) -> str:
+    """The text of ``module``."""
     return inspect.getsource(module)
 
 
@@ -91,8 +92,13 @@ def _stored(folder: Path, name: str, text: str) -> Path:
 def _write(path: Path, content: bytes) -> None:
     """All of ``content``, or nothing, whoever reads or writes it at the same time."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
-        draft.write(content)
-    Path(draft.name).replace(path)
+        try:
+            draft.write(content)
+            draft.close()
+            Path(draft.name).replace(path)
+        except OSError:
+            Path(draft.name).unlink()
+            raise
 
 
 @cache

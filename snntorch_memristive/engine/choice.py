@@ -13,7 +13,10 @@ from .op import key_of
 from .program import trace
 
 ENGINES = {"cpu": "llvmlite", "cuda": "triton"}
-"""Who compiles the kernels of a type of device; also the name of the package."""
+"""Who compiles the kernels of a type of device."""
+
+NEEDED = {"llvmlite": ("llvmlite.binding", "create_pass_builder"), "triton": ("triton", "jit")}
+"""A module of each, and what it has if it is new enough."""
 
 DTYPES = {"cpu": (torch.float32, torch.float64), "cuda": (torch.float32,)}
 """What kernels can compute in."""
@@ -51,11 +54,11 @@ def _is_plain(tensor: Tensor) -> bool:
 
 @cache
 def _works(package: str) -> bool:
+    name, attribute = NEEDED[package]
     try:
-        import_module(package)
-    except ImportError:  # not there, or not for these versions of the others
+        return hasattr(import_module(name), attribute)
+    except (ImportError, OSError):  # not there, or not for these versions of the others
         return False
-    return True
 
 
 @cache

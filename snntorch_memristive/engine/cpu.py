@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from ..functional import Dynamics
 from .layout import Layout
-from .machine import address
+from .machine import loaded
 from .source import TASK, generate
 from .threads import call
 from .workspace import BLOCK
@@ -27,15 +28,16 @@ def compiled(dynamics: Dynamics, plan: Layout, dtype: torch.dtype) -> Callable[.
     number = str(dtype).removeprefix("torch.")
 
     @cache
-    def function(direction: str) -> tuple[int, int]:  # compiled when it is first needed
+    def function(direction: str) -> tuple[Any, int, int]:  # compiled when it is first needed
         text, size = generate(dynamics, plan, number, direction)
-        return address(text, direction), size
+        engine = loaded(text)
+        return engine, engine.get_function_address(direction), size
 
     def launch(direction: str, neurons: int, steps: int, tensors: Sequence[Tensor | None]) -> None:
         threads = min(torch.get_num_threads(), neurons * steps * plan.substeps // WORTH_A_THREAD)
         threads = max(1, min(threads, neurons // ALIGNED))
         block = min(BLOCK, -(-neurons // (threads * ALIGNED)) * ALIGNED)
-        start, size = function(direction)
+        _, start, size = function(direction)
         work = np.empty(threads * size, number)
         stated = {"n": neurons, "steps": steps, "block": block, "work": work.ctypes.data}
         addresses = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]

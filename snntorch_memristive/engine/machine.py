@@ -10,25 +10,22 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from .arithmetic import LIBRARY
-from .cache import kept
+from .cache import kept, source_of
 
 _LOCK = threading.RLock()
 
 
-def address(text: str, function: str) -> int:
-    """Where the compiled ``function`` of the module ``text`` is in memory."""
+def loaded(text: str) -> llvm.ExecutionEngine:
+    """The module ``text``, compiled; it is in memory as long as what is returned."""
     with _LOCK:
-        return _loaded(text).get_function_address(function)
-
-
-@cache
-def _loaded(text: str) -> llvm.ExecutionEngine:
-    stated = "\n".join([*_host(), llvmlite.__version__, text])
-    code = kept(stated, lambda: _compiled(text))
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return engine
+        target = _target()
+        made_how = source_of(sys.modules[__name__])
+        stated = "\n".join([target.triple, *_host(), llvmlite.__version__, made_how, text])
+        code = kept(stated, lambda: _compiled(text))
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)  # target is its now
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        return engine
 
 
 def _compiled(text: str) -> bytes:
@@ -43,6 +40,15 @@ def _compiled(text: str) -> bytes:
     return target.emit_object(module)
 
 
+def _target() -> llvm.TargetMachine:
+    _prepare()
+    processor, features = _host()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(
+        cpu=processor, features=features, opt=3, codemodel="jitdefault", jit=True
+    )
+
+
 @cache
 def _host() -> tuple[str, str]:
     """The processor, and what it can do."""
@@ -50,15 +56,11 @@ def _host() -> tuple[str, str]:
 
 
 @cache
-def _target() -> llvm.TargetMachine:
+def _prepare() -> None:
+    """LLVM for this machine, and where the C library is."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m"))
     for name in LIBRARY:
         function = ctypes.cast(getattr(library, name), ctypes.c_void_p)
         llvm.add_symbol(name, function.value)
-    processor, features = _host()
-    target = llvm.Target.from_triple(llvm.get_process_triple())
-    return target.create_target_machine(
-        cpu=processor, features=features, opt=3, codemodel="jitdefault", jit=True
-    )

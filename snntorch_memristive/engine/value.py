@@ -33,25 +33,35 @@ class Value:
         self.ir = value
         self.flags = flags
 
+    @property
+    def is_real(self) -> bool:
+        """Is it a floating-point number?"""
+        return self.ir.type in NUMBERS.values()
+
     def like(self, other: Any) -> "Value":
-        """``other``, a number or a value already, as a value of this one's type."""
-        if isinstance(other, Value):
-            return other
-        return Value(self.builder, constant(self.ir.type, other), self.flags)
+        """``other`` as a value of this one's type; a condition is 1 or 0."""
+        if not isinstance(other, Value):
+            return Value(self.builder, constant(self.ir.type, other), self.flags)
+        if self.is_real and other.ir.type == CONDITION:
+            number = self.builder.uitofp(other.ir, self.ir.type)
+            return Value(self.builder, number, other.flags)
+        return other
 
     def _calculated(self, operation: str, a: Any, b: Any) -> "Value":
-        a, b = self.like(a), self.like(b)
+        a, b = alike(a, b)
         flags = a.flags & b.flags
-        if self.ir.type in NUMBERS.values():
+        if a.is_real:
             write = getattr(self.builder, f"f{operation}")
             return Value(self.builder, write(a.ir, b.ir, flags=sorted(flags)), flags)
         return Value(self.builder, getattr(self.builder, operation)(a.ir, b.ir), flags)
 
-    def _compared(self, sign: str, other: Any) -> "Value":
-        other = self.like(other)
-        is_real = self.ir.type in NUMBERS.values()
-        write = self.builder.fcmp_ordered if is_real else self.builder.icmp_signed
-        return Value(self.builder, write(sign, self.ir, other.ir))
+    def _compared(self, sign: str, other: Any, or_nan: bool = False) -> "Value":
+        """With NaN on a side, ``or_nan``."""
+        a, b = alike(self, other)
+        if not a.is_real:
+            return Value(self.builder, self.builder.icmp_signed(sign, a.ir, b.ir))
+        write = self.builder.fcmp_unordered if or_nan else self.builder.fcmp_ordered
+        return Value(self.builder, write(sign, a.ir, b.ir))
 
     def __add__(self, other: Any) -> "Value":
         return self._calculated("add", self, other)
@@ -108,10 +118,7 @@ class Value:
         return self._compared("==", other)
 
     def __ne__(self, other: Any) -> "Value":  # type: ignore[override]
-        other = self.like(other)
-        is_real = self.ir.type in NUMBERS.values()  # of which NaN differs from everything
-        write = self.builder.fcmp_unordered if is_real else self.builder.icmp_signed
-        return Value(self.builder, write("!=", self.ir, other.ir))
+        return self._compared("!=", other, or_nan=True)
 
     def bits(self, type_: ir.Type) -> "Value":
         """The same bits as a number of another type."""
@@ -159,16 +166,21 @@ def constant(type_: ir.Type, number: float) -> ir.Constant:
     return ir.Constant(type_, number if isinstance(type_, ir.IntType) else float(number))
 
 
+def alike(a: Any, b: Any) -> tuple[Value, Value]:
+    """Both as values of one type, that of whichever is more than a condition or Python's number."""
+    if isinstance(a, Value) and (a.is_real or not isinstance(b, Value)):
+        return a, a.like(b)
+    return b.like(a), b
+
+
 def where(condition: Value, a: Any, b: Any) -> Any:
     """``a`` where ``condition`` holds, or is a number other than 0, else ``b``: numbers or rows."""
     if condition.ir.type != CONDITION:
         condition = condition != 0.0
     if isinstance(a, Row):
         return Row(a.builder, a.builder.select(condition.ir, a.ir, b.ir))
-    like = a if isinstance(a, Value) else b
-    a, b = like.like(a), like.like(b)
-    flags = a.flags & b.flags
-    return Value(like.builder, like.builder.select(condition.ir, a.ir, b.ir), flags)
+    a, b = alike(a, b)
+    return Value(a.builder, a.builder.select(condition.ir, a.ir, b.ir), a.flags & b.flags)
 
 
 def rearranged(flags: frozenset) -> Callable[[Callable[[Value], Any]], Callable[[Value], Any]]:
