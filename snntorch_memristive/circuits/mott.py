@@ -21,7 +21,9 @@ class MottCircuit(Circuit):
     discharges it; without voltage there is no heat, the switch cools, and all begins anew. Under
     a constant current this goes on for ever, between the two currents of
     :meth:`firing_currents`: below them the membrane settles as an insulator's, above them as a
-    metal's.
+    metal's. The range is 0.71 to 1.57 mA as published, where the film is kept at 325 K; without
+    the load and at 293 K, as in ``MottCircuit(m=replace(VO2, t_amb=293.15), r_load=1e9)``, it is
+    more than a decade, 0.20 to 2.71 mA.
 
     .. math::
         c_{mem} \dot v = i_{in} - g(x)\, v - v / r_{load}
