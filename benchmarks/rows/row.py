@@ -86,7 +86,7 @@ RECIPES = {
 }
 """By the name of the images."""
 
-FASTER = {"conv": {"lr": 2e-3}, "conv64": {"lr": 2e-3}}
+FASTER = {"conv": {"lr": 2e-3}}
 """What a network needs else, by its name: with convolutions, 1e-3 learns too slowly."""
 
 ABLATIONS = {
@@ -240,34 +240,29 @@ def recurrent(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), *first, *parts.head(256, classes))
 
 
-def convolutional(first: int, second: int) -> Callable[[Parts, torch.Size, int], nn.Sequential]:
-    """Makes a network of two convolutions of so many channels, each with a pooling of two by two.
+def convolutional(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
+    """Two convolutions of 16 and 32 channels, each followed by a pooling of two by two.
 
-    It raises ValueError if nothing would be left of so small an image.
+    Raises:
+        ValueError: if nothing would be left of so small an image.
     """
-
-    def make(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
-        channels, height, width = image
-        layers = []
-        for inputs, outputs in ((channels, first), (first, second)):
-            layers += [parts.conv(inputs, outputs), nn.MaxPool2d(2), parts.neuron()]
-        height, width = (((size - 4) // 2 - 4) // 2 for size in (height, width))
-        if height < 1 or width < 1:
-            raise ValueError(
-                f"Expected images of at least 16 x 16 for a network of convolutions, "
-                f"but got {tuple(image)}."
-            )
-        return nn.Sequential(*layers, nn.Flatten(), *parts.head(second * height * width, classes))
-
-    return make
+    channels, height, width = image
+    layers = []
+    for inputs, outputs in ((channels, 16), (16, 32)):
+        layers += [parts.conv(inputs, outputs), nn.MaxPool2d(2), parts.neuron()]
+    height, width = (((size - 4) // 2 - 4) // 2 for size in (height, width))
+    if height < 1 or width < 1:
+        raise ValueError(
+            f'Expected images of at least 16 x 16 for the network "conv", but got {tuple(image)}.'
+        )
+    return nn.Sequential(*layers, nn.Flatten(), *parts.head(32 * height * width, classes))
 
 
 NETS = {
     "dense256": dense(256),
     "dense1000": dense(1000),
     "recurrent256": recurrent,
-    "conv": convolutional(16, 32),
-    "conv64": convolutional(32, 64),
+    "conv": convolutional,
 }
 """What ``--net`` takes: how to make it of parts, for images of a shape and a number of classes."""
 
