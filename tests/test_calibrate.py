@@ -134,6 +134,28 @@ def test_calibration_changes_nothing_but_the_gains():
     assert not net[2]._forward_hooks
 
 
+def test_a_layer_that_cannot_be_brought_there_keeps_its_gain():
+    net = nn.Sequential(RRAMLinear(10, 20), MIF(beta=0.9, init_hidden=True))
+    with torch.no_grad():
+        net[0].weight.abs_().neg_()  # nothing drives it upwards
+        net[0].bias.zero_()
+        net[1].gain.fill_(0.7)
+    with pytest.warns(
+        UserWarning, match="'1' could only be brought to 0, .* gain was left"
+    ) as seen:
+        calibrate(net, torch.rand(16, 10), NUM_STEPS, TARGET)
+    assert float(net[1].gain) == pytest.approx(0.7)
+    assert seen[0].filename == __file__
+
+
+def test_a_layer_that_sends_its_membrane_is_left_alone():
+    net = stepwise_net()
+    net[-1].spike = "voltage"
+    reached = calibrate(net, torch.rand(16, 10), NUM_STEPS, TARGET)
+    assert list(reached) == ["1", "3"]
+    assert net[-1].gain == 1
+
+
 class Interrupted(nn.Sequential):
     """Stops at its 20th call: the first layer has been set by then, the second not yet."""
 
@@ -168,5 +190,5 @@ def test_an_impossible_target_is_refused(target):
     ids=["no neuron", "digital neuron"],
 )
 def test_a_network_without_memristive_neurons_is_refused(net):
-    with pytest.raises(ValueError, match="Expected a network in which memristive neurons run"):
+    with pytest.raises(ValueError, match="Expected a network in which memristive neurons send"):
         calibrate(net, torch.rand(16, 10))

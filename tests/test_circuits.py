@@ -1,20 +1,25 @@
 """Physics of one neuron."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 import torch
 from conformance import check_circuit
 from torch.testing import assert_close
 
+import snntorch_memristive as snnm
 from snntorch_memristive.circuits import (
     AlphaMIFCircuit,
     BiexponentialMIFCircuit,
+    Circuit,
     LoadedMIFCircuit,
     MIFCircuit,
     SynapticMIFCircuit,
 )
 from snntorch_memristive.devices import KNOWM_IDEAL, KNOWM_LTSPICE, KNOWM_XYCE, MEMPROP, MSS
+from snntorch_memristive.relaxation import Relaxation
+from snntorch_memristive.units import Farad
 
 CIRCUITS = {
     "MIF": MIFCircuit(),
@@ -181,3 +186,73 @@ def test_a_branch_may_hold_a_device_of_ones_own():
             return first._replace(device=Wrapped()), second
 
     assert Own().rest() == MIFCircuit().rest()
+
+
+def stated(**parts):
+    """A circuit of one memristor that is right but for ``parts``."""
+    right = {
+        "states": ("v", "x"),
+        "state_units": {"v": "V", "x": "1"},
+        "c_mem": 1e-10,
+        "v_threshold": 0.1,
+        "membrane": lambda self, state, i_in: {"v": Relaxation(i_in / 1e-10, 1e4)},
+        "switching": lambda self, state, i_in: {"x": Relaxation(0.0 * state["v"], 1e4)},
+        "equations": lambda self, hold_memristors=False: (self.membrane, self.switching),
+    }
+    made = type("Own", (Circuit,), right | {"__annotations__": {"c_mem": float}} | parts)
+    return dataclass(frozen=True)(made)
+
+
+@pytest.mark.parametrize(
+    ("circuit", "sentence"),
+    [
+        (stated(), "Expected an instance of a Circuit"),
+        (stated(states=("x",))(), "Expected `v`, the membrane, among the states of Own"),
+        (stated(state_units={"v": "V"})(), "Expected `state_units` of Own to name a unit for each"),
+        (stated(c_mem=-1e-10)(), "Expected `c_mem` > 0 F"),
+        (stated(switching=lambda *_: torch.zeros(()))(), "Expected .* to return a Relaxation by"),
+        (
+            stated(equations=lambda self, hold_memristors=False: (self.membrane,))(),
+            "Expected one equation for each of the states v, x of Own, but got them for v",
+        ),
+        (
+            stated(switching=lambda self, s, i: {"x": Relaxation(1e4 * (s["x"] + 1), 1e4)})(),
+            "Expected .* to come to rest without input",
+        ),
+    ],
+)
+def test_a_circuit_that_is_not_wholly_stated_is_refused(circuit, sentence):
+    snnm.MIF(circuit=stated()())
+    with pytest.raises((TypeError, ValueError, RuntimeError), match=sentence):
+        snnm.MIF(circuit=circuit)
+
+
+@dataclass(frozen=True)
+class Biased(Circuit):
+    """A memristor that a bias holds on the steep part of its switching."""
+
+    states: ClassVar = ("v", "x")
+    state_units: ClassVar = {"v": "V", "x": "1"}
+    c_mem: Farad = 20e-12
+
+    def membrane(self, state, i_in):
+        g = 1e-7 + state["x"] * 1e-4 + 2e-6
+        return {"v": Relaxation((i_in + 10e-6) / self.c_mem, g / self.c_mem)}
+
+    def switching(self, state, i_in):
+        return {"x": Relaxation(torch.sigmoid((state["v"] - 0.3) / 15e-3) / 1e-5, 1 / 1e-5)}
+
+    def equations(self, hold_memristors=False):
+        return (self.membrane,) if hold_memristors else (self.membrane, self.switching)
+
+    @property
+    def v_threshold(self):
+        return 0.5
+
+
+def test_a_circuit_rests_where_its_equations_settle_however_steep_they_are():
+    rest = {name: torch.tensor(value).double() for name, value in Biased().rest().items()}
+    assert 0.05 < rest["x"] < 0.5
+    rates = Biased().rate(rest, torch.zeros((), dtype=torch.float64))
+    assert abs(rates["v"]) < 0.1  # V/s, where it could be 1e5
+    assert abs(rates["x"]) < 0.1  # 1/s, where it could be 1e5

@@ -1,13 +1,14 @@
 """What every neuron circuit can be asked."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
-from ..relaxation import Equation, State, rates
+from ..checks import check_positive
+from ..relaxation import Equation, Relaxation, State, rates
 from ..units import Value
 
 NONE = torch.zeros((), dtype=torch.float64)
@@ -61,17 +62,20 @@ class Circuit(ABC):
         Raises:
             RuntimeError: if the circuit does not settle (it oscillates, or has no rest point).
         """
-        state = dict.fromkeys(self.states, NONE)
-        for _ in range(10_000):
-            before = state
-            for equation in self.equations():
-                targets = {name: _double(r.target) for name, r in equation(state, NONE).items()}
-                # Half-way steps settle where full ones would alternate.
-                moved = {name: (state[name] + t) / 2 for name, t in targets.items()}
-                state = state | moved
-            if all(_close(before[name], state[name]) for name in self.states):
-                return {name: _number(state[name]) for name in self.states}
-        raise RuntimeError(f"Expected {self} to have a rest point, but it did not settle.")
+        for share in (1 / 2, 1 / 16, 1 / 128):  # of the way: settles where full steps alternate
+            state = dict.fromkeys(self.states, NONE)
+            for _ in range(10_000):
+                before = state
+                for equation in self.equations():
+                    targets = {name: _double(r.target) for name, r in equation(state, NONE).items()}
+                    moved = {n: state[n] + share * (t - state[n]) for n, t in targets.items()}
+                    state = state | moved
+                if all(_close(before[name], state[name]) for name in self.states):
+                    return {name: _number(state[name]) for name in self.states}
+        raise RuntimeError(
+            f"Expected {self} to come to rest without input, but it did not settle: it oscillates "
+            "by itself. Lower what biases it."
+        )
 
     def leak(self) -> Value:
         """Rate (1/s) at which ``v`` forgets at rest while the memristors are held.
@@ -85,6 +89,40 @@ class Circuit(ABC):
             if "v" in relaxations:
                 return _number(_double(relaxations["v"].decay))
         raise RuntimeError(f"Expected {type(self).__name__} to state an equation of `v`.")
+
+
+def check_stated(circuit: Circuit) -> None:
+    """Refuse what is no circuit, or does not state an equation for each of its states.
+
+    Raises:
+        TypeError: if ``circuit`` is a class, or anything else that is no Circuit, or one of its
+            equations gives no Relaxation of states.
+        ValueError: if ``v`` or ``c_mem`` is missing, or a state has no unit, or not one equation.
+    """
+    if not (isinstance(circuit, Circuit) and is_dataclass(circuit)):
+        raise TypeError(f"Expected an instance of a Circuit, a dataclass, but got {circuit!r}.")
+    name, states = type(circuit).__name__, getattr(circuit, "states", ())
+    if "v" not in states:
+        raise ValueError(f"Expected `v`, the membrane, among the states of {name}: {states}.")
+    if set(getattr(circuit, "state_units", ())) != set(states):
+        raise ValueError(f"Expected `state_units` of {name} to name a unit for each of {states}.")
+    if not hasattr(circuit, "c_mem"):
+        raise ValueError(f"Expected {name} to have a field `c_mem`, its membrane capacitor.")
+    check_positive("F", c_mem=circuit.c_mem)
+    stated: list[str] = []
+    for equation in circuit.equations():
+        found = equation(dict.fromkeys(states, NONE), NONE)
+        if not (isinstance(found, dict) and all(isinstance(r, Relaxation) for r in found.values())):
+            raise TypeError(
+                f"Expected {getattr(equation, '__qualname__', equation)} to return a Relaxation by "
+                f"the name of its state, but got {found!r}."
+            )
+        stated += found
+    if sorted(stated) != sorted(states):
+        raise ValueError(
+            f"Expected one equation for each of the states {', '.join(states)} of {name}, "
+            f"but got them for {', '.join(stated)}."
+        )
 
 
 def _close(before: Tensor, after: Tensor) -> bool:

@@ -61,10 +61,15 @@ def _works(package: str) -> bool:
         return False
 
 
-@cache
-def _is_traceable(dynamics: Dynamics) -> bool:
+def untraceable(dynamics: Dynamics) -> str | None:
+    """Why no kernel can be made of the equations of ``dynamics``; None if one can."""
     try:
         trace(dynamics, (), False)
-    except Exception:  # whatever it is, the eager engine runs it, or says better what is wrong
-        return False
-    return True
+    except Exception as error:  # whatever it is, the eager engine runs it, or says what is wrong
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+@cache
+def _is_traceable(dynamics: Dynamics) -> bool:
+    return untraceable(dynamics) is None

@@ -55,11 +55,10 @@ class Symbol:
         return div(other, self)
 
     def __pow__(self, exponent: Any) -> Any:
-        if exponent == 0.5:
-            return apply("sqrt", self)
-        if not isinstance(exponent, int) or not 1 <= exponent <= 16:
-            raise UntraceableError(f"Expected a whole power from 1 to 16, but got {exponent!r}.")
-        return self if exponent == 1 else mul(self, self ** (exponent - 1))
+        return power(self, exponent)
+
+    def __rpow__(self, base: Any) -> Any:
+        return power(base, self)
 
     def __neg__(self) -> Any:
         return mul(-1.0, self)
@@ -87,7 +86,7 @@ class Symbol:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         function = FUNCTIONS.get(name)
         if function is None:
-            raise UntraceableError(f"Expected a function that kernels know, but got Tensor.{name}.")
+            raise UntraceableError(_unknown(f"Tensor.{name}"))
         return lambda *args, **kwargs: function(self, *args, **kwargs)
 
     @classmethod
@@ -96,8 +95,12 @@ class Symbol:
     ) -> Any:
         function = FUNCTIONS.get(getattr(func, "__name__", ""))
         if function is None:
-            raise UntraceableError(f"Expected a function that kernels know, but got {func}.")
+            raise UntraceableError(_unknown(getattr(func, "__name__", repr(func))))
         return function(*args, **(kwargs or {}))
+
+
+def _unknown(function: str) -> str:
+    return f"Expected a function that kernels know ({', '.join(KNOWN)}), but got {function}."
 
 
 UNARY: dict[str, Callable[[float], float]] = {
@@ -189,6 +192,28 @@ def div(a: Any, b: Any) -> Any:
     return mul(a, apply("reciprocal", b))
 
 
+def power(base: Any, exponent: Any) -> Any:
+    """``base`` to the power of a whole number or 0.5; or a positive number to that of a symbol."""
+    if isinstance(exponent, Symbol):
+        if isinstance(base, Symbol) or _number(base) <= 0:
+            raise UntraceableError(
+                "Expected a positive number to the power of a state; x**p of a positive x is "
+                "torch.exp(p * torch.log(x))."
+            )
+        return apply("exp", mul(math.log(_number(base)), exponent))
+    number = _number(exponent)
+    if number == 0.5:
+        return apply("sqrt", base)
+    if not (number.is_integer() and 1 <= abs(number) <= 16):
+        raise UntraceableError(
+            f"Expected a whole power up to 16, or 0.5, but got {number:g}; x**p of a positive x "
+            "is torch.exp(p * torch.log(x))."
+        )
+    if number < 0:
+        return apply("reciprocal", power(base, -number))
+    return base if number == 1 else mul(base, power(base, number - 1))
+
+
 def where(condition: Any, a: Any, b: Any) -> Any:
     """``a`` where ``condition`` holds, else ``b``."""
     if _all_numbers(a, b) and a == b:
@@ -210,12 +235,22 @@ def _extreme(a: Any, b: Any, is_a: Any) -> Any:
     return where(is_a, a, where(apply("equal", a, b), (a + b) * 0.5, b))
 
 
+def softplus(x: Any) -> Any:
+    """``log(1 + exp(x))``, without overflow."""
+    size = abs(x)
+    return apply("log", apply("exp", -size) + 1.0) + (x + size) * 0.5
+
+
 def _unary(op: str) -> Callable[[Any], Any]:
     return lambda x: apply(op, x)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{op: _unary(op) for op in UNARY},
+    **{op: _unary(op) for op in UNARY if not op.startswith("exp2")},
+    "exp2": lambda x: power(2.0, x),
+    "log1p": lambda x: apply("log", x + 1.0),
+    "cosh": lambda x: (apply("exp", x) + apply("exp", -x)) * 0.5,
+    "softplus": softplus,
     "add": add,
     "sub": sub,
     "mul": mul,
@@ -223,7 +258,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "true_divide": div,
     "neg": lambda x: -x,
     "abs": abs,
-    "pow": lambda x, exponent: x**exponent,
+    "pow": power,
     "square": lambda x: x * x,
     "sinh": lambda x: (apply("expm1", x) - apply("expm1", -x)) * 0.5,
     "ones_like": lambda x: 1.0,
@@ -239,6 +274,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ge": lambda a, b: apply("not_greater", b, a),
 }
 """What kernels can do, by the name of torch's function."""
+
+KNOWN = tuple(sorted(FUNCTIONS))
+"""Their names, without those of operators."""
+
 for _operator in ("add", "sub", "mul"):
     FUNCTIONS[f"__{_operator}__"] = FUNCTIONS[_operator]
 FUNCTIONS |= {
@@ -246,6 +285,7 @@ FUNCTIONS |= {
     "__rsub__": lambda b, a: sub(a, b),
     "rsub": lambda b, a: sub(a, b),
     "__rmul__": lambda b, a: mul(a, b),
+    "__rpow__": lambda exponent, base: power(base, exponent),
     "__truediv__": div,
     "__rtruediv__": lambda b, a: div(a, b),
 }
@@ -293,7 +333,9 @@ def _parts(y: Symbol, g: Any) -> tuple:
             return (mul(g, mul(y, sub(1.0, y))),)
         case "where", (condition, _, _):
             return None, where(condition, g, 0.0), where(condition, 0.0, g)
-    return (None,) * len(y.args)
+        case "less" | "not_greater" | "equal", _:
+            return None, None
+    raise UntraceableError(f"Expected an operation with a derivative, but got {y.op}.")
 
 
 def ordered(roots: list[Any]) -> list[Symbol]:

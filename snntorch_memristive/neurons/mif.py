@@ -7,6 +7,7 @@ import snntorch as snn
 from torch import Tensor
 
 from ..circuits import Circuit, MIFCircuit
+from ..circuits.circuit import check_stated
 from .listing import list_weakly
 from .neuron import MemristiveNeuron, beta_or_default, check_settings
 
@@ -126,6 +127,7 @@ class MIF(MemristiveNeuron, snn.Leaky):
         learn_device: Iterable[str] | Mapping[str, tuple[int, ...]] = (),
         engine: str = "auto",
     ) -> None:
+        check_stated(circuit)
         check_settings(
             threshold, dt, substeps, solver, spike, reset_mechanism, graded_spikes_factor
         )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..checks import check_choice
 from ..circuits import Circuit
-from ..engine import choose_engine, kernel_keys
+from ..engine import choose_engine, kernel_keys, untraceable
 from ..functional import SPIKES, Dynamics, binary, check_integration
 from ..relaxation import State
 from ..tracing import is_traced, is_wrapped
@@ -129,6 +129,11 @@ class MemristiveNeuron(VariedNeuron):
     def circuit(self) -> Circuit:
         """The circuit as it is now, with learned values: a frozen dataclass in SI units."""
         return _as_numbers(self._dynamics.circuit_with(self._coefficients(self.beta.dtype)))
+
+    @property
+    def engine_reason(self) -> str | None:
+        """Why there can be no kernel of the circuit's equations; None if there can."""
+        return untraceable(self._dynamics)
 
     @property
     def _returned_states(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..circuits import Circuit, MIFCircuit
+from ..circuits.circuit import check_stated
 from ..crossbar import Crossbar, RRAMConv2d, RRAMLinear, RRAMOneToOne
 from ..devices import RRAM
 from .carry import attach, carried
@@ -78,6 +79,7 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         learn_device: Iterable[str] | Mapping[str, tuple[int, ...]] = (),
         engine: str = "auto",
     ) -> None:
+        check_stated(circuit)
         check_settings(threshold, dt, substeps, solver, spike, reset_mechanism)
         beta = beta_or_default(beta, circuit, dt)
         try:
