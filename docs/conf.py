@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(torch|numpy|matplotlib|snntorch|collections|pathlib|os)\..*"),
     # Units are annotations, Annotated[float | Tensor, "V"]; autodoc takes them for classes.
     ("py:class", r"types\.Annotated|m²/|V s|'.*"),
-    # A TypeVar has no page, and the neurons' abstract base is stated with each of them.
+    # A TypeVar has no page; the neurons' base is where the package exports it.
     ("py:class", r"snntorch_memristive\.(units\.Number|neurons\.neuron\.MemristiveNeuron)"),
     # Inherited from snnTorch, whose docstring it is.
     ("py:class", r"Leaky\.reset_mem"),

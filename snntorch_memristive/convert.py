@@ -13,7 +13,6 @@ from .circuits import Circuit, MIFCircuit
 from .crossbar import Array, Crossbar, RRAMConv2d, RRAMLinear
 from .devices import RRAM
 from .neurons import (
-    BETA_MARGIN,
     MIF,
     RMIF,
     AlphaMIF,
@@ -21,6 +20,7 @@ from .neurons import (
     MemristiveNeuron,
     SynapticMIF,
 )
+from .neurons.neuron import held_decay
 
 
 def convert(
@@ -168,8 +168,8 @@ def _states_with_graph(net: nn.Module) -> Iterator[Tensor]:
 
 def _held(decay: Tensor) -> Tensor:
     """``decay`` inside (0, 1): snnTorch clamps it where it is used."""
-    dtype = torch.promote_types(decay.dtype, torch.float32)  # 1 - BETA_MARGIN is 1 in float16
-    return decay.detach().to(dtype).clamp(BETA_MARGIN, 1 - BETA_MARGIN)
+    dtype = torch.promote_types(decay.dtype, torch.float32)  # which float16 would round to 1
+    return held_decay(decay.detach().to(dtype))
 
 
 def _is_learned(neuron: nn.Module, name: str) -> bool:

@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-import snntorch_memristive
+import snntorch_memristive as snnm
+from snntorch_memristive import neurons, plots
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 BROWSER = shutil.which("chromium")
@@ -31,6 +32,9 @@ def site(tmp_path_factory):
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     return folder
+
+
+PARTS = ("circuits", "crossbar", "devices", "functional", "spice")
 
 
 class Targets(html.parser.HTMLParser):
@@ -56,7 +60,7 @@ def test_the_example_of_the_landing_page_learns(capsys):
 
 def messages():
     """Patterns of all that the package raises and warns of, from its source."""
-    for path in pathlib.Path(snntorch_memristive.__file__).parent.rglob("*.py"):
+    for path in pathlib.Path(snnm.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             warns = isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"
             if isinstance(node, ast.Raise) or warns:
@@ -105,6 +109,14 @@ def test_every_local_link_and_image_exists(site):
     assert not missing
 
 
+def test_every_public_name_is_in_the_reference(site):
+    parts = (snnm, *(getattr(snnm, name) for name in PARTS), neurons, plots)
+    public = {name for part in parts for name in part.__all__} - {*PARTS, "__version__"}
+    stated = {anchor.rpartition(".")[2] for anchor in Targets(site / "api.html").ids if anchor}
+    assert len(public) > 100
+    assert public <= stated, sorted(public - stated)
+
+
 class Browser:
     """Chromium under its DevTools protocol, spoken over two pipes."""
 
@@ -147,9 +159,11 @@ class Browser:
             self.events.append(message)
         raise AssertionError("Expected an answer, but the browser ended.")
 
-    def open(self, path, width=1280):
+    def open(self, path, width=1280, scheme="light"):
         """Load a page; returns its errors."""
         self.events.clear()
+        wish = {"name": "prefers-color-scheme", "value": scheme}
+        self.call("Emulation.setEmulatedMedia", features=[wish])
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         self.call("Page.navigate", url=path.as_uri())
@@ -204,8 +218,17 @@ def test_every_page_opens_in_a_browser(site, browser):
 
 def test_no_page_is_wider_than_a_phone(site, browser):
     wide = []
-    for path in sorted(site.glob("*.html")):
+    for path in sorted(site.rglob("*.html")):
         browser.open(path, width=390)
         if browser.value("document.documentElement.scrollWidth") > 391:
             wide.append(path.name)
     assert not wide
+
+
+def test_a_page_follows_the_reader_into_the_dark(site, browser):
+    seen = {}
+    for scheme in ("light", "dark"):
+        browser.open(site / "index.html", scheme=scheme)
+        background = browser.value("getComputedStyle(document.body).backgroundColor")
+        seen[scheme] = sum(map(int, re.findall(r"\d+", background)[:3]))
+    assert seen["dark"] < 200 < 600 < seen["light"]

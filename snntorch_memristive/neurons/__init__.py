@@ -5,12 +5,11 @@ from .lapicque import LapicqueMIF
 from .mif import MIF
 from .mott import Mott
 from .nanodot import Nanodot
-from .neuron import BETA_MARGIN, MemristiveNeuron, SilentLayerWarning
+from .neuron import MemristiveNeuron, SilentLayerWarning
 from .rmif import RMIF
 from .synaptic import SynapticMIF
 
 __all__ = [
-    "BETA_MARGIN",
     "MIF",
     "RMIF",
     "AlphaMIF",
