@@ -174,6 +174,18 @@ def test_firing_currents_are_where_the_fixed_point_loses_its_stability(circuit, 
     assert circuit.firing_currents() == pytest.approx(current[heats][[0, -1]], rel=1e-4)
 
 
+def test_a_load_with_several_fixed_points_is_said_to_be_too_heavy():
+    with pytest.raises(ValueError, match=r"one fixed point for each current.*raise `r_load`"):
+        MottCircuit(r_load=4e3).firing_currents()
+
+
+def test_steps_in_which_the_hot_switch_diverges_are_refused():
+    with pytest.raises(ValueError, match="Expected `substeps` >= 10 for this `beta` and `dt`"):
+        snnm.Mott(0.05)
+    hot = snnm.Mott(0.05, substeps=10).sequence(torch.rand(40, 200) * 3)[1]
+    assert torch.isfinite(hot).all()
+
+
 def test_a_capacitor_too_small_to_fire_is_said_to_be():
     with pytest.raises(ValueError, match=r"Expected a circuit that fires .* rests"):
         MottCircuit(c_mem=10e-12).firing_currents()

@@ -12,7 +12,12 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from snntorch_memristive import RRAM, Chips, RRAMConv2d, RRAMLinear, plots
-from snntorch_memristive.circuits import MIFCircuit, MottCircuit
+from snntorch_memristive.circuits import (
+    AlphaMIFCircuit,
+    MIFCircuit,
+    MottCircuit,
+    SynapticMIFCircuit,
+)
 from snntorch_memristive.crossbar import Wires, effective
 from snntorch_memristive.functional import integrate
 from snntorch_memristive.spice import LayerComparison, Simulated
@@ -277,6 +282,22 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r'pip install "snntorch-memristive\[demo\]"'):
         importlib.import_module("snntorch_memristive.plots")
+
+
+def test_the_flow_behind_a_filter_is_that_of_the_circuit_without_it():
+    lines = []
+    for circuit in (SynapticMIFCircuit(), AlphaMIFCircuit(), MIFCircuit()):
+        ax = plots.phase_portrait(circuit, 20e-6, v=(0.0, 0.2), x=(0.0, 0.2))
+        lines.append([path.vertices for c in ax.collections[1:] for path in c.get_paths()])
+    for theirs in lines[:-1]:
+        assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(theirs, lines[-1], strict=True))
+
+
+def test_the_flow_of_another_circuit_is_over_its_own_state():
+    ax = plots.phase_portrait(MottCircuit(), 1e-3, v=(0.0, 6.0), x=(0.0, 3.0))
+    assert ax.get_ylabel() == "State x"
+    with pytest.raises(ValueError, match="Expected `state` to be one of 'x', but got 'x1'"):
+        plots.phase_portrait(MottCircuit(), 1e-3, v=(0.0, 6.0), x=(0.0, 3.0), state="x1")
 
 
 def test_a_trajectory_is_drawn_into_the_flow_and_ends_at_the_fixed_point(ax):

@@ -56,6 +56,8 @@ class MIFCircuit(Circuit):
         check_positive("F", c_mem=self.c_mem)
         check_finite("V", e1=self.e1, e2=self.e2)
         for name, device in (("m1", self.m1), ("m2", self.m2)):
+            if not isinstance(device, MSS):
+                raise TypeError(f"Expected `{name}` to be an MSS, but got {device!r}.")
             if not device.ohmic:
                 raise ValueError(
                     f"Expected an ohmic `{name}` (phi = 1), but got phi = {device.phi}."

@@ -83,12 +83,19 @@ class MottCircuit(Circuit):
         rest the circuit fires from up to 0.8 % below the lowest: there both are stable.
 
         Raises:
-            ValueError: if it fires at no current: the capacitor or the load is too small.
+            ValueError: if it fires at no current: the capacitor or the load is too small. Or if
+                the load is so heavy that several fixed points belong to one current: then this
+                criterion does not tell.
         """
         reach = 1 + 20 * self.m.t_w / (self.m.t_c - self.m.t_amb)
         x = torch.linspace(0, reach, 100_001, dtype=torch.float64)[1:].requires_grad_()
         v = self.m.steady_voltage(x).detach().requires_grad_()
         i_in = self.m.current(x, v) + v / self.r_load
+        if bool((i_in.diff() <= 0).any()):
+            raise ValueError(
+                f"Expected a load that leaves one fixed point for each current, but {self} has "
+                "several: raise `r_load`."
+            )
         rate = self.rate({"v": v, "x": x}, i_in.detach())
         (slope_v,) = torch.autograd.grad(rate["v"].sum(), v, retain_graph=True)
         (slope_x,) = torch.autograd.grad(rate["x"].sum(), x)

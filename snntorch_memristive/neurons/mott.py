@@ -1,11 +1,16 @@
 """The neuron that fires tonically."""
 
+import math
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..circuits import Circuit, MottCircuit
 from .mif import MIF
+
+LONGEST = 2.5
+"""Part of a step over the shortest time constant; the fourth order diverges from 2.8 on."""
 
 
 class Mott(MIF):
@@ -42,7 +47,10 @@ class Mott(MIF):
         args, circuit, settings: as in :class:`~snntorch_memristive.MIF`.
 
     Raises:
-        ValueError, TypeError: as :class:`~snntorch_memristive.MIF`.
+        ValueError, TypeError: as :class:`~snntorch_memristive.MIF`; ValueError if the parts of a
+            step are longer than "rk4" bears: 2.5 times the time constant of the capacitor with
+            the hot switch, 0.19 µs as published and in proportion to ``1 / -log(beta)``. Training
+            ``beta`` can lead there, and then to NaN: keep it above 0.1, or raise ``substeps``.
     """
 
     def __init__(
@@ -58,3 +66,16 @@ class Mott(MIF):
         super().__init__(
             beta, *args, circuit=circuit, dt=dt, substeps=substeps, solver=solver, **settings
         )
+        if isinstance(circuit, MottCircuit) and solver in ("euler", "rk4"):
+            self._check_parts(float(circuit.m.r_m))
+
+    def _check_parts(self, r_m: float) -> None:
+        """Refuse parts of a step under which the hot switch would not settle but diverge."""
+        shortest = float(self._coefficients(torch.float32)["c_mem"].min()) * r_m
+        if self.dt / self.substeps > LONGEST * shortest:
+            parts = math.ceil(self.dt / (LONGEST * shortest))
+            raise ValueError(
+                f"Expected `substeps` >= {parts} for this `beta` and `dt`, so that the capacitor "
+                f"can follow the hot switch within {1e9 * shortest:.3g} ns, but got "
+                f"{self.substeps}."
+            )

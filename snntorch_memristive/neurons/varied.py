@@ -245,6 +245,8 @@ def varying(circuit: Circuit, but: Iterable[str] = ()) -> list[str]:
 def _strengths(what: str, given: Mapping[str, float], known: Iterable[str]) -> dict[str, float]:
     """Strengths above 0 by full name, in the order of ``known``."""
     found: dict[str, float] = {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f'Expected `{what}` like {{"tau": 0.1}}, but got {given!r}.')
     for name, strength in given.items():
         if not (isinstance(strength, Real) and math.isfinite(strength) and strength >= 0):
             raise ValueError(

@@ -4,6 +4,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from ..checks import check_choice
 from ..circuits import Circuit
 from ..relaxation import State
 from .drawing import given_or_new, to_numpy
@@ -34,28 +35,36 @@ def phase_portrait(
     v: tuple[float, float],  # V
     x: tuple[float, float],  # in the unit of the state
     *,
-    state: str = "x1",
+    state: str | None = None,
     trajectory: State | None = None,  # shapes: (time,)
     ax: Axes | None = None,
 ) -> Axes:
     """Flow of ``circuit`` under a constant current in the plane of ``v`` and one more ``state``.
 
     With the nullclines, on which one of the two stands still, and their crossing, the fixed point.
-    All other states are at rest.
+    A filtered input has settled, and all other states are at rest.
 
     Args:
         circuit: the circuit.
         i_in: the current.
         v, x: from where to where the flow is drawn.
-        state: name of the state on the vertical axis.
+        state: name of the state on the vertical axis; the first memristor's if left out.
         trajectory: states over time, as ``integrate`` returns them, to draw into it.
+
+    Raises:
+        ValueError: if the circuit has no such ``state``.
     """
+    others = tuple(name for name in circuit.states if circuit.state_units[name] == "1")
+    state = others[0] if state is None else state
+    check_choice("state", state, others)
     ax = given_or_new(ax)
     axes = [torch.linspace(*ends, GRID, dtype=torch.float64) for ends in (v, x)]
     plane = dict(zip(("v", state), torch.meshgrid(*axes, indexing="xy"), strict=True))
+    current = torch.full_like(plane["v"], i_in)
     still = {name: float(value) for name, value in circuit.rest().items()}
     rest = {name: torch.full_like(plane["v"], value) for name, value in still.items()}
-    rate = circuit.rate(rest | plane, torch.full_like(plane["v"], i_in))
+    rest = _filtered(circuit, rest, current)
+    rate = circuit.rate(rest | plane, current)
     columns = to_numpy(axes[0] * 1e3), to_numpy(axes[1])
     ax.streamplot(
         *columns, to_numpy(rate["v"] * 1e3), to_numpy(rate[state]), color="0.75", linewidth=0.7
@@ -70,6 +79,16 @@ def phase_portrait(
     ax.set_ylabel(f"State {state}")
     ax.legend(fontsize=8)
     return ax
+
+
+def _filtered(circuit: Circuit, state: State, i_in: Tensor) -> State:
+    """``state`` with the currents among the states, stage by stage, where ``i_in`` takes them."""
+    for _ in circuit.states:
+        for equation in circuit.equations():
+            for name, relaxation in equation(state, i_in).items():
+                if circuit.state_units[name] == "A":
+                    state = state | {name: torch.as_tensor(relaxation.target)}
+    return state
 
 
 def frequency_current(
