@@ -5,8 +5,10 @@ import shutil
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 from torch import nn
 
 import snntorch_memristive as snnm
@@ -112,6 +114,26 @@ def test_the_hysteresis_of_a_device_is_that_of_its_rate(name, installed):
     torch.testing.assert_close(x, stated, rtol=0, atol=1e-3 * float(stated.max() - stated.min()))
     expected = device.current(stated, v)
     torch.testing.assert_close(i, expected, rtol=0, atol=2e-3 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("name", "amplitude", "frequency"),
+    [("STANFORD_PKU", 1.5, 1e5), ("STANFORD_ASU", 2.0, 1e3), ("VTEAM_MAGIC", 2.0, 50e6)],
+)
+def test_a_device_that_snaps_does_so_in_ngspice_as_in_lsoda(name, amplitude, frequency, installed):
+    device, t = DEVICES[name], np.linspace(0, 1 / frequency, 401)
+    v = amplitude * np.sin(2 * np.pi * frequency * t)
+
+    def rate(time, x):
+        here = torch.tensor(np.clip(x, 0, 1)), torch.tensor([np.interp(time, t, v)])
+        return device.rate(*here).numpy()
+
+    settings = {"method": "LSODA", "rtol": 1e-9, "atol": 1e-11, "max_step": t[1] / 4}
+    stated = solve_ivp(rate, (0, t[-1]), [0.1], t_eval=t, **settings).y[0]
+    i, x = spice.device_iv(device, torch.tensor(v), t[1], x0=0.1)
+    assert np.abs(x.numpy() - stated).max() < 0.01 * np.ptp(stated)
+    expected = device.current(torch.tensor(stated), torch.tensor(v))
+    assert (i - expected).abs().max() < 0.02 * expected.abs().max()
 
 
 @pytest.mark.parametrize("name", DEVICES)

@@ -42,7 +42,8 @@ def simulate(
     With a resistor ``r_series`` (Ω) between source and device, the device sees over a step the
     voltage that Kirchhoff's law leaves it in the middle of the step. This is implicit, so that
     a device may switch against its resistor much faster than the points. The error falls with
-    the square of their distance.
+    the square of their distance; a device that runs away by itself, as STANFORD_PKU does, asks
+    for points that resolve it: double them until nothing changes.
 
     Nothing here has a gradient.
     """

@@ -16,7 +16,7 @@ def device_iv(
     dt: float,
     *,
     x0: float = 0.0,
-    reltol: float = 1e-4,
+    reltol: float = 1e-6,
     timeout: float = 600.0,
 ) -> tuple[Tensor, Tensor]:  # shapes: (time,), A and 1
     """Current and state that ngspice computes for ``device`` under ``v``.
