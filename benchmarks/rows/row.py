@@ -86,9 +86,6 @@ RECIPES = {
 }
 """By the name of the images."""
 
-FASTER = {"conv": {"lr": 2e-3}}
-"""What a network needs else, by its name: with convolutions, 1e-3 learns too slowly."""
-
 ABLATIONS = {
     "augmentation": {"shift": 0.0, "rotation": 0.0, "zoom": 0.0, "mirror": False},
     "clip": {"clip": None},
@@ -136,9 +133,8 @@ class Row:
 
     @property
     def recipe(self) -> Recipe:
-        """That of the images, with what the network needs, less what is to be left out."""
-        recipe = replace(RECIPES[self.data], **FASTER.get(self.net, {}))
-        return replace(recipe, **ABLATIONS.get(self.without, {}))
+        """That of the images, less what is to be left out."""
+        return replace(RECIPES[self.data], **ABLATIONS.get(self.without, {}))
 
 
 class Network(nn.Module):
