@@ -10,6 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from .polynomials import atan_of_a_part, exp2_of_a_part
 from .value import NUMBERS, Value, rearranged, where
 
 EXACT = frozenset({"contract", "nsz"})
@@ -28,22 +29,13 @@ def reciprocal(x: Value) -> Value:
 
 
 def _split(y: Value) -> tuple[Value, Value]:
-    """2^n and 2^r - 1 with y = n + r, n whole and \\|r\\| <= 1/2; y is held inside [-126, 127].
-
-    The polynomial is (2^r - 1) / r, interpolated on Chebyshev's points of [-1/2, 1/2]; it is
-    right to a relative 2.1e-8.
-    """
+    """2^n and 2^r - 1 with y = n + r, n whole and \\|r\\| <= 1/2; y is held inside [-126, 127]."""
     y = where(y < 127.0, y, 127.0)
     y = where(y > -126.0, y, -126.0)
     shifted = y + 12582912.0  # 1.5 * 2^23: what is left of y is whole, in the last bits
     r = y - (shifted - 12582912.0)
     power = (shifted.bits(ir.IntType(32)) << 23) + 0x3F800000
-    p = 1.5461447e-4 * r + 1.3390867e-3
-    p = p * r + 9.6180569e-3
-    p = p * r + 5.5503570e-2
-    p = p * r + 2.4022651e-1
-    p = p * r + 6.9314718e-1
-    return power.bits(NUMBERS["float32"]), p * r
+    return power.bits(NUMBERS["float32"]), exp2_of_a_part(r)
 
 
 @rearranged(EXACT)
@@ -75,20 +67,12 @@ def tanh(z: Value) -> Value:
 
 @rearranged(EXACT)
 def atan(x: Value) -> Value:
-    """Inverse tangent. The polynomial is atan(z) / z in z^2, interpolated like that of exp2."""
+    """Inverse tangent."""
     size = where(x < 0.0, -x, x)
     is_large = size > 1.0
     z = where(is_large, reciprocal(where(is_large, size, 1.0)), size)
-    w = z * z
-    p = 2.76628348e-3 * w + -1.57312490e-2
-    p = p * w + 4.21376235e-2
-    p = p * w + -7.45685481e-2
-    p = p * w + 1.06183706e-1
-    p = p * w + -1.41977978e-1
-    p = p * w + 1.99918720e-1
-    p = p * w + -3.33330367e-1
-    p = p * w + 9.99999982e-1
-    angle = where(is_large, 1.57079632679 - p * z, p * z)
+    part = atan_of_a_part(z)
+    angle = where(is_large, 1.57079632679 - part, part)
     return where(x < 0.0, -angle, angle)
 
 

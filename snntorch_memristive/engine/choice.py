@@ -24,11 +24,10 @@ DTYPES = {"cpu": (torch.float32, torch.float64), "cuda": (torch.float32,)}
 
 def kernel_keys(dynamics: Dynamics) -> dict[str, str]:
     """What the kernel of ``dynamics`` is called, by the types of device that can have one."""
-    try:
-        usable = [d for d, package in ENGINES.items() if _works(package)]
-        return dict.fromkeys(usable, key_of(dynamics)) if _is_traceable(dynamics) else {}
-    except TypeError:  # a circuit that cannot be hashed cannot be recognised either
+    if untraceable(dynamics) is not None:
         return {}
+    usable = [device for device, package in ENGINES.items() if _works(package)]
+    return dict.fromkeys(usable, key_of(dynamics))
 
 
 def choose_engine(keys: Mapping[str, str], dtype: torch.dtype, tensors: Sequence[Tensor]) -> str:
@@ -65,11 +64,6 @@ def untraceable(dynamics: Dynamics) -> str | None:
     """Why no kernel can be made of the equations of ``dynamics``; None if one can."""
     try:
         trace(dynamics, (), False)
-    except Exception as error:  # whatever it is, the eager engine runs it, or says what is wrong
+    except Exception as error:  # one that cannot be hashed; or eager says better what is wrong
         return f"{type(error).__name__}: {error}"
     return None
-
-
-@cache
-def _is_traceable(dynamics: Dynamics) -> bool:
-    return untraceable(dynamics) is None

@@ -7,7 +7,7 @@ import triton
 from torch import Tensor
 
 from ..functional import Dynamics
-from . import triton_functions
+from . import polynomials, triton_functions
 from .cache import load
 from .layout import Layout
 from .triton_source import generate
@@ -18,7 +18,7 @@ BLOCK = 128
 
 def compiled(dynamics: Dynamics, plan: Layout, dtype: torch.dtype) -> Callable[..., None]:
     """``launch(direction, neurons, steps, tensors)`` of the kernel, as Kernel wants it."""
-    module = load(generate(dynamics, plan), (triton_functions,))
+    module = load(generate(dynamics, plan), (triton_functions, polynomials))
     functions = {"forward": module.forward, "backward": module.backward}
 
     def launch(direction: str, neurons: int, steps: int, tensors: Sequence[Tensor | None]) -> None:

@@ -40,11 +40,9 @@ def generate(dynamics: Dynamics, plan: Layout, dtype: str, direction: str) -> tu
     program = trace(dynamics, plan.learned, dtype == "float64")
     space = Workspace(plan, program)
     function = _Function(plan, program, space, dtype, direction)
-    if direction == "forward":
-        _forward(function)
-        return str(function.module), space.size_forward
-    _backward(function)
-    return str(function.module), space.size_backward
+    (_forward if direction == "forward" else _backward)(function)
+    function.builder.ret_void()
+    return str(function.module), function.size
 
 
 class _Function:
@@ -66,11 +64,11 @@ class _Function:
         self.builder = ir.IRBuilder(function.append_basic_block("start"))
         self.task = Row(self.builder, function.args[0])
         self.numbers = {name: k for k, name in enumerate([*TASK, *getattr(plan, direction)])}
-        self.n, self.steps, block = (self.stated(name) for name in ("n", "steps", "block"))
-        size = space.size_forward if direction == "forward" else space.size_backward
-        self.work = self.given("work", self.task.add(self.numbers["threads"], 1) * size)
-        self.scalars = {name: self.given(name, 0)[0] for name in _scalars(plan)}
-        self.block = block
+        self.n, self.steps, self.block = map(self.stated, ("n", "steps", "block"))
+        self.size = space.size_forward if direction == "forward" else space.size_backward
+        self.work = self.given("work", self.task.add(self.numbers["threads"], 1) * self.size)
+        one_number = (name for name in plan.coefficients if name not in plan.per_neuron)
+        self.scalars = {name: self.given(name, 0)[0] for name in one_number}
 
     def stated(self, name: str) -> Value:
         """A number of the task, or an address."""
@@ -109,10 +107,6 @@ class _Function:
                     self.copy(self.given(name, b), self.row(self.space.row(name)))
             yield b
 
-    def finish(self) -> None:
-        """The end of the function."""
-        self.builder.ret_void()
-
     def call(self, name: str, phase: Phase, **rows: Row) -> None:
         """A phase, on the rows that are not of the workspace's fixed ones."""
         if name not in self.phases:
@@ -125,55 +119,52 @@ class _Function:
     def copy(self, source: Row, target: Row) -> None:
         """The numbers of a block from one row to another."""
 
-        def body(j: Value, source: Row, target: Row) -> None:
-            target[j] = source[j]
+        def body(m: Value, source: Row, target: Row) -> None:
+            with loop(m.builder, m) as j:
+                target[j] = source[j]
 
         self._on_rows("copy", body, source, target)
 
     def clear(self, place: Place) -> None:
         """Zeros in a fixed row."""
 
-        def body(j: Value, row: Row) -> None:
-            row[j] = Value(row.builder, constant(self.number, 0.0))
+        def body(m: Value, row: Row) -> None:
+            zero = Value(m.builder, constant(self.number, 0.0))
+            with loop(m.builder, m) as j:
+                row[j] = zero
 
         self._on_rows("clear", body, self.row(place))
 
+    def note_nonsense(self, row: Row) -> None:
+        """Say so in the task if there are NaN or infinity in a row."""
+
+        def body(m: Value, row: Row, task: Row) -> None:
+            builder = m.builder
+            found = builder.alloca(CONDITION)
+            builder.store(ir.Constant(CONDITION, 0), found)
+            with loop(builder, m) as j:
+                so_far = Value(builder, builder.load(found))
+                builder.store((so_far | _is_nonsense(row[j])).ir, found)
+            with builder.if_then(builder.load(found)):
+                task.add(self.numbers["nonsense"], 1)
+
+        self._on_rows("note_nonsense", body, row, self.task)
+
     def _on_rows(self, name: str, body: Callable[..., None], *rows: Row) -> None:
+        """Call a function of the number of neurons and of ``rows``, which ``body`` writes once."""
         if name not in self.phases:
-            parameters = [INTEGER, *[self.number.as_pointer()] * len(rows)]
+            parameters = [INTEGER, *(row.ir.type for row in rows)]
             function, builder = _function(self.module, name, parameters)
             m, *pointers = function.args
-            with loop(builder, Value(builder, m)) as j:
-                body(j, *(Row(builder, pointer) for pointer in pointers))
+            body(Value(builder, m), *(Row(builder, pointer) for pointer in pointers))
             builder.ret_void()
             self.phases[name] = function
         self.builder.call(self.phases[name], [self.m.ir, *(row.ir for row in rows)])
-
-    def note_nonsense(self, row: Row) -> None:
-        """Say so in the task if there are NaN or infinity in a row."""
-        if "note_nonsense" not in self.phases:
-            parameters = [INTEGER, self.number.as_pointer(), INTEGER.as_pointer()]
-            function, builder = _function(self.module, "note_nonsense", parameters)
-            m, pointer, task = function.args
-            found = builder.alloca(CONDITION)
-            builder.store(ir.Constant(CONDITION, 0), found)
-            with loop(builder, Value(builder, m)) as j:
-                so_far = Value(builder, builder.load(found))
-                builder.store((so_far | _is_nonsense(Row(builder, pointer)[j])).ir, found)
-            with builder.if_then(builder.load(found)):
-                Row(builder, task).add(self.numbers["nonsense"], 1)
-            builder.ret_void()
-            self.phases["note_nonsense"] = function
-        self.builder.call(self.phases["note_nonsense"], [self.m.ir, row.ir, self.task.ir])
 
 
 @rearranged(frozenset())
 def _is_nonsense(x: Value) -> Value:
     return x - x != 0.0
-
-
-def _scalars(plan: Layout) -> list[str]:
-    return [name for name in plan.coefficients if name not in plan.per_neuron]
 
 
 def _places(space: Workspace, phase: str) -> list[str]:
@@ -247,7 +238,6 @@ def _forward(function: _Function) -> None:
             function.call("leave", program.leave, **outputs)
         for name in plan.memristors:
             function.copy(row(space.row(name)), given(f"{name}_after", b))
-    function.finish()
 
 
 def _stored(function: _Function, k: int, chunk: Value, b: Value) -> Value:
@@ -276,7 +266,6 @@ def _backward(function: _Function) -> None:
             function.copy(row(space.row(f"g_{name}")), function.given(f"g_{name}_before", b))
         for name in plan.learned:
             function.copy(row(space.row(f"g_{name}")), function.given(f"g_{name}", b))
-    function.finish()
 
 
 def _of(function: _Function, step: Any) -> Row:

@@ -1,7 +1,20 @@
 """Elementary functions of float32 in Triton, under the names that generated lines use."""
 
+from types import FunctionType
+
 import triton
 import triton.language as tl
+
+from . import polynomials
+
+
+def _here(function):
+    """``function`` for Triton, whose interpreter looks for ``tl`` where a function is stated."""
+    return triton.jit(FunctionType(function.__code__, globals()))
+
+
+exp2_of_a_part = _here(polynomials.exp2_of_a_part)
+atan_of_a_part = _here(polynomials.atan_of_a_part)
 
 
 @triton.jit
@@ -24,16 +37,10 @@ def exp2(y):
 
 @triton.jit
 def exp2m1(y):
-    """2^y - 1, without cancellation; the polynomial is that of the CPU's."""
+    """2^y - 1, without cancellation."""
     n = tl.floor(y + 0.5)
-    r = y - n
-    p = 1.5461447e-4 * r + 1.3390867e-3
-    p = p * r + 9.6180569e-3
-    p = p * r + 5.5503570e-2
-    p = p * r + 2.4022651e-1
-    p = p * r + 6.9314718e-1
     power = tl.exp2(n)
-    return p * r * power + (power - 1.0)
+    return exp2_of_a_part(y - n) * power + (power - 1.0)
 
 
 @triton.jit
@@ -51,19 +58,10 @@ def tanh(z):
 
 @triton.jit
 def atan(x):
-    """Inverse tangent; the polynomial is that of the CPU's."""
+    """Inverse tangent."""
     size = tl.abs(x)
-    z = tl.where(size > 1.0, 1.0 / tl.maximum(size, 1.0), size)
-    w = z * z
-    p = 2.76628348e-3 * w + -1.57312490e-2
-    p = p * w + 4.21376235e-2
-    p = p * w + -7.45685481e-2
-    p = p * w + 1.06183706e-1
-    p = p * w + -1.41977978e-1
-    p = p * w + 1.99918720e-1
-    p = p * w + -3.33330367e-1
-    p = p * w + 9.99999982e-1
-    angle = tl.where(size > 1.0, 1.57079632679 - p * z, p * z)
+    part = atan_of_a_part(tl.where(size > 1.0, 1.0 / tl.maximum(size, 1.0), size))
+    angle = tl.where(size > 1.0, 1.57079632679 - part, part)
     return tl.where(x < 0.0, -angle, angle)
 
 
