@@ -86,6 +86,9 @@ RECIPES = {
 }
 """By the name of the images."""
 
+OF_CONVOLUTIONS = {"fashion-mnist": {"lr": 2e-3}}
+"""What else holds for networks of convolutions."""
+
 ABLATIONS = {
     "augmentation": {"shift": 0.0, "rotation": 0.0, "zoom": 0.0, "mirror": False},
     "clip": {"clip": None},
@@ -134,7 +137,8 @@ class Row:
     @property
     def recipe(self) -> Recipe:
         """That of the images, less what is to be left out."""
-        return replace(RECIPES[self.data], **ABLATIONS.get(self.without, {}))
+        special = OF_CONVOLUTIONS.get(self.data, {}) if self.net.startswith("conv") else {}
+        return replace(RECIPES[self.data], **special, **ABLATIONS.get(self.without, {}))
 
 
 class Network(nn.Module):
@@ -236,29 +240,32 @@ def recurrent(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), *first, *parts.head(256, classes))
 
 
-def convolutional(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
-    """Two convolutions of 16 and 32 channels, each followed by a pooling of two by two.
+def convolutional(first: int, second: int) -> Callable[[Parts, torch.Size, int], nn.Sequential]:
+    """Makes a network of two convolutions of so many channels, each followed by a pooling of two
+    by two."""
 
-    Raises:
-        ValueError: if nothing would be left of so small an image.
-    """
-    channels, height, width = image
-    layers = []
-    for inputs, outputs in ((channels, 16), (16, 32)):
-        layers += [parts.conv(inputs, outputs), nn.MaxPool2d(2), parts.neuron()]
-    height, width = (((size - 4) // 2 - 4) // 2 for size in (height, width))
-    if height < 1 or width < 1:
-        raise ValueError(
-            f'Expected images of at least 16 x 16 for the network "conv", but got {tuple(image)}.'
-        )
-    return nn.Sequential(*layers, nn.Flatten(), *parts.head(32 * height * width, classes))
+    def make(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
+        channels, height, width = image
+        layers = []
+        for inputs, outputs in ((channels, first), (first, second)):
+            layers += [parts.conv(inputs, outputs), nn.MaxPool2d(2), parts.neuron()]
+        height, width = (((size - 4) // 2 - 4) // 2 for size in (height, width))
+        if height < 1 or width < 1:
+            raise ValueError(
+                "Expected images of at least 16 x 16 for a network of convolutions, "
+                f"but got {tuple(image)}."
+            )
+        return nn.Sequential(*layers, nn.Flatten(), *parts.head(second * height * width, classes))
+
+    return make
 
 
 NETS = {
     "dense256": dense(256),
     "dense1000": dense(1000),
     "recurrent256": recurrent,
-    "conv": convolutional,
+    "conv": convolutional(16, 32),
+    "conv64": convolutional(32, 64),
 }
 """What ``--net`` takes: how to make it of parts, for images of a shape and a number of classes."""
 

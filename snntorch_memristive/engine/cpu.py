@@ -1,18 +1,17 @@
 """Kernels for the CPU, compiled by LLVM."""
 
-import ctypes
+from array import array
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..functional import Dynamics
 from .layout import Layout
 from .machine import loaded
-from .source import TASK, generate
+from .source import NONSENSE, TASK, generate
 from .threads import call
 from .workspace import BLOCK
 
@@ -36,16 +35,15 @@ def compiled(dynamics: Dynamics, plan: Layout, dtype: torch.dtype) -> Callable[.
     def launch(direction: str, neurons: int, steps: int, tensors: Sequence[Tensor | None]) -> None:
         threads = min(torch.get_num_threads(), neurons * steps * plan.substeps // WORTH_A_THREAD)
         threads = max(1, min(threads, neurons // ALIGNED))
-        block = min(BLOCK, -(-neurons // (threads * ALIGNED)) * ALIGNED)
+        share = -(-neurons // (threads * ALIGNED)) * ALIGNED
         _, start, size = function(direction)
-        work = np.empty(threads * size, number)
-        stated = {"n": neurons, "steps": steps, "block": block, "work": work.ctypes.data}
-        addresses = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
-        task = (ctypes.c_int64 * (len(TASK) + len(addresses)))(
-            *(stated.get(name, 0) for name in TASK), *addresses
-        )
-        call(start, task, threads)
-        if task[TASK.index("nonsense")]:
+        work = torch.empty(threads * size, dtype=dtype)
+        task = array("q", [neurons, steps, min(BLOCK, share), share, threads, work.data_ptr()])
+        task.extend([0] * (len(TASK) - len(task)))
+        task.extend([0 if tensor is None else tensor.data_ptr() for tensor in tensors])
+        task.extend([0] * threads)
+        call(start, task.buffer_info()[0], threads)
+        if task[NONSENSE]:
             raise ValueError("Expected a finite `input_`, but it contains NaN or infinity.")
 
     return launch

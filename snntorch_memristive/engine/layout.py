@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..functional import Dynamics
@@ -93,19 +94,24 @@ class Layout:
         """Memory for what is recorded, the memristor states after, and states on the way."""
         steps, neurons = self.extent(input_, before)
         chunks = (steps - 1) // self.chunk if store and steps else 0
-        shapes = [input_.shape] * len(self.outputs) + [before[0].shape] * len(self.memristors)
-        return [input_.new_empty(shape) for shape in (*shapes, (chunks, len(before), neurons))]
+        results = [_memory(input_) for _ in self.outputs]
+        results += [_memory(before[0]) for _ in self.memristors]
+        return [*results, input_.new_empty((chunks, len(before), neurons))]
 
     def backward_results(self, input_: Tensor, before: Sequence[Tensor]) -> list[Tensor]:
         """Memory for derivatives by the input, by ``before``, by every neuron's coefficients."""
-        shapes = [input_.shape] + [before[0].shape] * (len(before) + len(self.learned))
-        return [input_.new_empty(shape) for shape in shapes]
+        of_neurons = [_memory(before[0]) for _ in (*before, *self.learned)]
+        return [_memory(input_), *of_neurons]
 
     def summed(self, by: list[Tensor]) -> list[Tensor]:
         """``by``, from :meth:`backward_results`, with the derivatives by one number added up."""
         first = len(by) - len(self.learned)
         learned = zip(self.learned, by[first:], strict=True)
         return by[:first] + [g if name in self.per_neuron else g.sum() for name, g in learned]
+
+
+def _memory(like: Tensor) -> Tensor:
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
 def layout(

@@ -25,10 +25,14 @@ from .value import (
 )
 from .workspace import Place, Workspace
 
-TASK = ("n", "steps", "block", "work", "taken", "threads", "nonsense")
+TASK = ("n", "steps", "block", "share", "threads", "work", "come", "nonsense")
 """Whole numbers that a function is given, before addresses: how many neurons and time steps there
-are, how many neurons are taken at once, the address of memory to work in, how many neurons have
-been taken, how many threads have come, and whether NaN or infinity was met."""
+are, how many neurons are taken at once and how many are a thread's share, for how many threads
+there is work and memory, the address of that memory, how many threads have come, and whether NaN
+or infinity was met. Behind the addresses is a number for every share: how many neurons of it have
+been taken."""
+
+NONSENSE = TASK.index("nonsense")
 
 
 def generate(dynamics: Dynamics, plan: Layout, dtype: str, direction: str) -> tuple[str, int]:
@@ -66,7 +70,8 @@ class _Function:
         self.numbers = {name: k for k, name in enumerate([*TASK, *getattr(plan, direction)])}
         self.n, self.steps, self.block = map(self.stated, ("n", "steps", "block"))
         self.size = space.size_forward if direction == "forward" else space.size_backward
-        self.work = self.given("work", self.task.add(self.numbers["threads"], 1) * self.size)
+        self.thread = self.task.add(self.numbers["come"], 1)
+        self.work = self.given("work", self.thread * self.size)
         one_number = (name for name in plan.coefficients if name not in plan.per_neuron)
         self.scalars = {name: self.given(name, 0)[0] for name in one_number}
 
@@ -93,19 +98,25 @@ class _Function:
     def blocks(self) -> Iterator[Value]:
         """What is written inside is done for one block of neurons after the other.
 
-        The index of its first neuron; their number is ``m``.
+        The index of its first neuron; their number is ``m``. A thread begins with its own share,
+        which it mostly was given at the time step before as well: the states are in its cache.
         """
+        threads, share = self.stated("threads"), self.stated("share")
+        with loop(self.builder, threads) as done:
+            k = (self.thread + done) % threads
+            end = (k + 1) * share
+            end = where(end < self.n, end, self.n)
 
-        def take() -> Value:
-            return self.task.add(self.numbers["taken"], self.block)
+            def take() -> Value:
+                return self.task.add(k + len(self.numbers), self.block) + k * share
 
-        with repeat(self.builder, take, self.n) as b:
-            rest = self.n - b
-            self.m = where(self.block < rest, self.block, rest)
-            for name in self.plan.coefficients:
-                if name in self.plan.per_neuron:
-                    self.copy(self.given(name, b), self.row(self.space.row(name)))
-            yield b
+            with repeat(self.builder, take, end) as b:
+                rest = end - b
+                self.m = where(self.block < rest, self.block, rest)
+                for name in self.plan.coefficients:
+                    if name in self.plan.per_neuron:
+                        self.copy(self.given(name, b), self.row(self.space.row(name)))
+                yield b
 
     def call(self, name: str, phase: Phase, **rows: Row) -> None:
         """A phase, on the rows that are not of the workspace's fixed ones."""
@@ -146,7 +157,7 @@ class _Function:
                 so_far = Value(builder, builder.load(found))
                 builder.store((so_far | _is_nonsense(row[j])).ir, found)
             with builder.if_then(builder.load(found)):
-                task.add(self.numbers["nonsense"], 1)
+                task.add(NONSENSE, 1)
 
         self._on_rows("note_nonsense", body, row, self.task)
 

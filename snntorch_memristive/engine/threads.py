@@ -16,8 +16,8 @@ _PROCESS = os.getpid()
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-def call(function: int, task: ctypes.Array, threads: int) -> None:
-    """Call the compiled function at the address ``function`` with ``task`` on every thread.
+def call(function: int, task: int, threads: int) -> None:
+    """Call the compiled function at ``function`` with the address ``task`` on every thread.
 
     By the OpenMP library that torch has loaded, if there is one, and not in a process that was
     forked from one with this package, which OpenMP does not survive; then by threads of our own.

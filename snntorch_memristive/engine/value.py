@@ -151,7 +151,7 @@ class Row:
             number = self.builder.uitofp(number, pointer.type.pointee)
         self.builder.store(number, pointer)
 
-    def add(self, index: int, amount: Any) -> Value:
+    def add(self, index: Any, amount: Any) -> Value:
         """Add to a whole number, as one of several threads; what was there before."""
         amount = amount.ir if isinstance(amount, Value) else ir.Constant(INTEGER, amount)
         before = self.builder.atomic_rmw("add", self._pointer(index), amount, "monotonic")

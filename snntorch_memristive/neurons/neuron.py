@@ -153,8 +153,8 @@ class MemristiveNeuron(VariedNeuron):
 
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """What may be trained, as the circuit takes it; see Dynamics."""
-        fixed = list(self._buffers.values())
-        if self._parameters or self._cycle or not all(map(_is_fixed, fixed)):
+        fixed = self._buffers.values()
+        if self._parameters or self._cycle or not _are_fixed(fixed):
             return self._computed_coefficients(dtype)
         now = (dtype, self.dt, *[buffer.item() for buffer in fixed])
         kept = self._kept
@@ -221,8 +221,8 @@ class MemristiveNeuron(VariedNeuron):
         Those that travel with ``mem``, and the currents that stand beside it in the tuple.
         """
         mem = given["mem"]
-        states = {name: state.to(mem.device, dtype) for name, state in (carried(mem) or {}).items()}
-        exact = states.pop("mem", mem).to(dtype)
+        states = {n: _converted(s, mem.device, dtype) for n, s in (carried(mem) or {}).items()}
+        exact = _converted(states.pop("mem", mem), mem.device, dtype)
         for name, state in self._currents.items():
             current = given[name].to(dtype) * self._coefficients(dtype)[state]
             if unrounded := carried(given[name]):  # else it is made by hand
@@ -248,7 +248,7 @@ class MemristiveNeuron(VariedNeuron):
         for name, states in travelling.items():
             attach(after[name], states)
         self._keep(**after)
-        self._listen(spk, fresh=carried(before["mem"]) is None)
+        self._listen(spk, before["mem"])
         return spk, *after.values()
 
     def _advance(
@@ -262,8 +262,10 @@ class MemristiveNeuron(VariedNeuron):
         dtype = torch.promote_types(input_.dtype, torch.float32)
         self._enter_cycle(before["mem"])
         exact, states = self._entered(before, dtype)
-        self.engine_used = engine
-        after, spk, states = self._integrate(input_.to(dtype), exact, states)
+        if self.engine_used != engine:
+            self.engine_used = engine
+        exact_input = _converted(input_, input_.device, dtype)
+        after, spk, states = self._integrate(exact_input, exact, states)
         if self.inhibition:
             spk = spk * _winners(after["mem"], after["mem"].dim() - exact.dim() + 1)
         mem = after["mem"]
@@ -277,7 +279,8 @@ class MemristiveNeuron(VariedNeuron):
             travelling["mem"]["mem"] = mem if input_.dim() == exact.dim() else mem[-1]
             largest = torch.finfo(input_.dtype).max
             after = {n: s.clamp(-largest, largest).to(input_.dtype) for n, s in after.items()}
-        return spk.to(input_.dtype), after, travelling
+            spk = spk.to(input_.dtype)
+        return spk, after, travelling
 
     def _integrate(self, input_: Tensor, mem: Tensor, states: State) -> tuple[State, Tensor, State]:
         dynamics, coefficients = self._dynamics, self._coefficients(input_.dtype)
@@ -313,11 +316,10 @@ class MemristiveNeuron(VariedNeuron):
                 kind = type(state).__name__
                 raise TypeError(f"Expected `{name}` to be a tensor, but got a {kind}.")
         mem = handed["mem"]
-        # A membrane of the caller's making is a fresh neuron, whose currents are at rest.
-        fresh = mem is not None and carried(mem) is None
         before = {}
         for name, state in handed.items():
-            if state is None and fresh:
+            # A membrane of the caller's making is a fresh neuron, whose currents are at rest.
+            if state is None and mem is not None and carried(mem) is None:
                 before[name] = torch.zeros_like(input_)
             else:
                 before[name] = self._previous(state, input_, name)
@@ -393,14 +395,14 @@ class MemristiveNeuron(VariedNeuron):
                     attach(record[-1], states)  # so that one can go on from it
                 attach(last, states)
             self._keep(**{name: last})
-        self._listen(spk, fresh=carried(before["mem"]) is None, steps=len(spk))
+        self._listen(spk, before["mem"], steps=len(spk))
         return spk, *records.values()
 
     def _keep(self, **state: Tensor) -> None:
         """Remember the last state, unless it must not outlive the call (``torch.func``)."""
         for name, tensor in state.items():
             if self.init_hidden or not is_wrapped(tensor):
-                setattr(self, name, tensor)
+                vars(self)[name] = tensor  # what nn.Module would do in the end
 
     def _returned(self, spk: Tensor, *states: Tensor) -> Tensor | tuple[Any, ...]:
         return spk if self.init_hidden and not self.output else (spk, *states)
@@ -435,6 +437,8 @@ class MemristiveNeuron(VariedNeuron):
 
     @staticmethod
     def _check_fits(name: str, value: Tensor, input_: Tensor) -> None:
+        if value.dim() == 0:
+            return
         shape, wanted = tuple(value.shape), tuple(input_.shape)
         pairs = zip(reversed(shape), reversed(wanted), strict=False)
         if len(shape) > len(wanted) or any(s not in (1, w) for s, w in pairs):
@@ -442,10 +446,11 @@ class MemristiveNeuron(VariedNeuron):
 
     # The silent-layer trap: an exact gradient is exactly zero through a layer that sends nothing
 
-    def _listen(self, spk: Tensor, fresh: bool, steps: int = 1) -> None:
+    def _listen(self, spk: Tensor, before: Tensor, steps: int = 1) -> None:
         if self._heard or not (self.training and torch.is_grad_enabled() and _is_readable(spk)):
             return
-        if fresh and self._silent_steps >= SILENT_STEPS and not self._warned:
+        is_due = self._silent_steps >= SILENT_STEPS and not self._warned
+        if is_due and carried(before) is None:  # another sequence has begun
             self._warned = True
             warnings.warn(
                 f"A {type(self).__name__} layer of shape {tuple(self.mem.shape)} sent nothing over "
@@ -489,6 +494,8 @@ class MemristiveNeuron(VariedNeuron):
         own = self.__dict__
         if name in own:
             return own[name]
+        if name in own.get("_buffers", ()):
+            return own["_buffers"][name]
         if "_built" in own and name in own["_built"].circuit.states:
             return self.states()[name]
         return super().__getattr__(name)
@@ -606,9 +613,20 @@ def _winners(mem: Tensor, dim: int) -> Tensor:
     return torch.zeros_like(mem).scatter(dim, mem.argmax(dim, keepdim=True), 1.0)
 
 
-def _is_fixed(buffer: Tensor) -> bool:
-    """Is it one number that nobody trains?"""
-    return _is_readable(buffer) and not (buffer.dim() or buffer.requires_grad)
+def _are_fixed(buffers: Iterable[Tensor]) -> bool:
+    """Is each one number that nobody trains?"""
+    if torch.compiler.is_compiling():
+        return False
+    return not any(
+        b.dim() or b.requires_grad or is_wrapped(b) or b.device.type != "cpu" for b in buffers
+    )
+
+
+def _converted(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """``tensor`` as one of ``dtype`` on ``device``; `.to` takes longer to see that it is."""
+    if tensor.dtype == dtype and tensor.device == device:
+        return tensor
+    return tensor.to(device, dtype)
 
 
 def _is_rest(mem: Tensor) -> bool:
