@@ -12,7 +12,7 @@ from ..tracing import is_traced
 from .array import Array, from_lines, to_lines
 from .chip import FAULTS, Chip
 from .draws import Band
-from .effects import drift, fail, misprogram, quantise, read_variance, spread, stick, wear
+from .effects import drift, fail, misprogram, quantise, spread, stick, wear, white_variance
 from .mapping import (
     clip,
     from_pair,
@@ -187,27 +187,29 @@ class Crossbar(Chip):
     # What was written is kept
 
     def _is_ideal(self) -> bool:
-        faulty = any(name.startswith(FAULTS) for name in self._buffers)
         array = self.array
-        plain = array.wires.ideal and array.w_max is None and not array.bandwidth
-        return self.rram.ideal and plain and not faulty
+        plain = array.w_max is None and not array.bandwidth and array.wires.ideal
+        return plain and self.rram.ideal and not self._is_faulty()
+
+    def _is_faulty(self) -> bool:
+        return any(name.startswith(FAULTS) for name in self._buffers)
 
     def _stands_for(self, written: Written | None) -> dict[str, Tensor]:
         cells = self._cells()
-        if self._is_ideal():
-            return cells
-        return self._mapped(cells, self.w_max()) if written is None else written.standing_for(cells)
+        if written is not None:
+            return written.standing_for(cells)
+        return cells if self._is_ideal() else self._mapped(cells, self.w_max())
 
     def _written_now(self) -> Written | None:
         """The mapping of the cells as they are; None if it cannot be kept, or there is none."""
         cells = self._cells()
-        if self._is_ideal() or any(is_traced(c) or c.is_meta for c in cells.values()):
+        if self._is_ideal() or _are_unreadable(cells) or forward_ad._current_level >= 0:
             return None
-        return None if forward_ad._current_level >= 0 else self._up_to_date(cells)
+        return self._up_to_date(cells)
 
     def _up_to_date(self, cells: dict[str, Tensor]) -> Written:
         """The mapping of the cells as they are, worked out anew if they have been written."""
-        self._settle()
+        self._settle_as(cells)
         written, seeds = self._written, self._seeds_now()
         if written is None:
             self._check_weights()
@@ -232,20 +234,23 @@ class Crossbar(Chip):
         self._written = None
 
     def _settle(self) -> None:
-        cells, written = self._cells(), self._written
-        if written is None or any(is_traced(c) or c.is_meta for c in cells.values()):
-            return
-        if not written.is_of(cells):
+        cells = self._cells()
+        if not _are_unreadable(cells):
+            self._settle_as(cells)
+
+    def _settle_as(self, cells: dict[str, Tensor]) -> None:
+        if self._written is not None and not self._written.is_of(cells):
             self._check_weights()
             self._write(misses_anew=self.training)
             self._written = None
 
     def _bent(self) -> list[str]:
         """Cells whose derivative is wanted now and may be anything but 1."""
+        if not torch.is_grad_enabled():
+            return []
         rram = self.rram
-        effects = rram.spread, rram.stuck_on, rram.stuck_off, rram.drifts, rram.wears_out
-        faulty = any(name.startswith(FAULTS) for name in self._buffers)
-        if not (torch.is_grad_enabled() and (any(effects) or faulty or not self.array.wires.ideal)):
+        bends = rram.spread or rram.stuck_on or rram.stuck_off or rram.drifts or rram.wears_out
+        if not bends and self.array.wires.ideal and not self._is_faulty():
             return []
         return [name for name, cells in self._cells().items() if cells.requires_grad]
 
@@ -261,8 +266,7 @@ class Crossbar(Chip):
             return output
         w_max = self.w_max() if written is None else written.w_max
         gain = weight_per_siemens(self.rram, w_max, self.array.mapping)
-        noise = self._noise(input_.detach().to(w_max.dtype), output, written) * gain
-        return output + noise.to(output.dtype)
+        return self._with_noise(output, input_.detach().to(w_max.dtype), written, gain)
 
     def _driven(self, input_: Tensor) -> Tensor:
         """The input that would drive the same currents through ohmic cells.
@@ -277,23 +281,24 @@ class Crossbar(Chip):
         unit = law.chord(torch.as_tensor(v_read, dtype=input_.dtype))
         return input_ * (law.chord(input_ * v_read) / unit)
 
-    def _noise(self, input_: Tensor, like: Tensor, written: Written | None) -> Tensor:
-        """Noise (S, in units of the read voltage) of one read; no gradient passes through it."""
-        own, *subtracted = (v.sqrt() for v in self._variances(input_, written))
-        noise = torch.randn_like(like, dtype=own.dtype) * own
-        if not subtracted:
-            return noise
-        # The current of a reference column is subtracted from all columns of its array.
-        dim, groups = self._output_dim, self._groups()
-        common = subtracted[0].unflatten(dim, (groups, -1)).narrow(dim, 0, 1)
-        common = common * torch.randn_like(common)
-        return (noise.unflatten(dim, (groups, -1)) - common).flatten(dim - 1, dim)
+    def _with_noise(
+        self, output: Tensor, input_: Tensor, written: Written | None, gain: Tensor
+    ) -> Tensor:
+        """``output`` with the noise of one read, through which no gradient passes."""
+        own, *subtracted = (v.sqrt() * gain for v in self._variances(input_, written))
+        noisy = output.to(own.dtype).addcmul(torch.randn_like(output, dtype=own.dtype), own)
+        if subtracted:  # the current of a reference column, from all columns of its array
+            dim, groups = self._output_dim, self._groups()
+            common = subtracted[0].unflatten(dim, (groups, -1)).narrow(dim, 0, 1)
+            common = common * torch.randn_like(common)
+            noisy = (noisy.unflatten(dim, (groups, -1)) - common).flatten(dim - 1, dim)
+        return noisy.to(output.dtype)
 
     def _variances(self, input_: Tensor, written: Written | None) -> list[Tensor]:
         """Variance (S^2) of every output by the cells of its own, and by those it shares."""
         halves = 2 if self._shares_references() else 1
         if not (self.rram.flicker or self.array.bandwidth):
-            white = self._power(input_) * read_variance(input_.new_zeros(()), self.rram)
+            white = self._power(input_) * white_variance(self.rram)
             return [white, white] if halves == 2 else [2 * white]
         cells = self._cell_variances(written)
         return [self._at_outputs(input_, cells, half) for half in range(halves)]
@@ -358,6 +363,10 @@ class Crossbar(Chip):
         parts = [super().extra_repr(), f"rram={self.rram}"]
         parts += [] if self.array == Array() else [f"array={self.array}"]
         return ", ".join(part for part in parts if part)
+
+
+def _are_unreadable(cells: dict[str, Tensor]) -> bool:
+    return any(is_traced(c) or c.is_meta for c in cells.values())
 
 
 def _as(like: Tensor, draw: Tensor | None) -> Tensor | None:

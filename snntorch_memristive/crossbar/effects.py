@@ -100,7 +100,12 @@ def wear(g: Tensor, rram: RRAM, draw: Tensor | None, writes: Tensor | int) -> Te
 
 def read_variance(g: Tensor, rram: RRAM) -> Tensor:
     """Variance (S^2) of every conductance in ``g`` (S) from read to read."""
-    return (rram.read_noise * (rram.g_on - rram.g_off)) ** 2 + (rram.flicker * g) ** 2
+    return white_variance(rram) + (rram.flicker * g) ** 2
+
+
+def white_variance(rram: RRAM) -> float:
+    """The part of it (S^2) that is the same whatever the conductance."""
+    return (rram.read_noise * (rram.g_on - rram.g_off)) ** 2
 
 
 def _straight_through(value: Tensor, g: Tensor) -> Tensor:

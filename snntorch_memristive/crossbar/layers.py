@@ -74,6 +74,10 @@ class RRAMLinear(Crossbar, nn.Linear):
     def _apply_weight(self, input_: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return functional.linear(input_, weight, bias)
 
+    def _power(self, input_: Tensor) -> Tensor:  # in one go; a convolution has no such thing
+        power = torch.linalg.vector_norm(input_, dim=-1, keepdim=True).square()
+        return power if self.bias is None else power + 1
+
 
 class RRAMConv2d(Crossbar, nn.Conv2d):
     """:class:`torch.nn.Conv2d` on an RRAM crossbar.

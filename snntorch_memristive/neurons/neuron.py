@@ -402,7 +402,7 @@ class MemristiveNeuron(VariedNeuron):
         """Remember the last state, unless it must not outlive the call (``torch.func``)."""
         for name, tensor in state.items():
             if self.init_hidden or not is_wrapped(tensor):
-                vars(self)[name] = tensor  # what nn.Module would do in the end
+                self.__dict__[name] = tensor  # what nn.Module would do in the end
 
     def _returned(self, spk: Tensor, *states: Tensor) -> Tensor | tuple[Any, ...]:
         return spk if self.init_hidden and not self.output else (spk, *states)

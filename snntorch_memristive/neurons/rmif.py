@@ -141,7 +141,7 @@ class RMIF(MemristiveNeuron, snn.RLeaky):
         mem = after["mem"]
         attach(mem, travelling["mem"])
         self._keep(spk=spk, mem=mem)
-        self._listen(spk, fresh=carried(previous) is None)
+        self._listen(spk, previous)
         return spk, mem
 
     def _init_mem(self) -> None:
