@@ -19,7 +19,7 @@ from torch.testing import assert_close
 
 import snntorch_memristive as snnm
 from snntorch_memristive.circuits import AlphaMIFCircuit, LoadedMIFCircuit, MIFCircuit
-from snntorch_memristive.engine import threads
+from snntorch_memristive.engine import cpu, threads
 from snntorch_memristive.engine.arithmetic import FUNCTIONS
 from snntorch_memristive.engine.cache import cache_folder, kept, load
 from snntorch_memristive.engine.expression import Symbol, gradients
@@ -147,6 +147,14 @@ def test_threads_change_nothing(set_threads, monkeypatch, with_openmp):
         set_threads(number)
         records.append(both_engines(x)[0])
     assert_equal(records, values={"rtol": 0, "atol": 0}, gradients=0)
+
+
+def test_whoever_comes_takes_the_neurons_of_threads_that_do_not(set_threads, monkeypatch):
+    set_threads(3)
+    expected = both_engines(some_input(30, 5000))[0]
+    monkeypatch.setattr(cpu, "call", lambda function, task, _: threads.call(function, task, 1))
+    alone = both_engines(some_input(30, 5000))[0]
+    assert_equal([expected, alone], values={"rtol": 0, "atol": 0}, gradients=0)
 
 
 def _work_in_fork(inherited, x, queue):
