@@ -9,11 +9,9 @@ def is_traced(tensor: Tensor) -> bool:
 
     Such a tensor has no storage of its own, and its values cannot be looked at.
     """
-    return torch.compiler.is_compiling() or is_wrapped(tensor)
+    return torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def is_wrapped(tensor: Tensor) -> bool:
     """True for a wrapper of ``torch.func``, which must not outlive the call it was made for."""
-    if torch.compiler.is_compiling():
-        return False
-    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    return not torch.compiler.is_compiling() and is_traced(tensor)

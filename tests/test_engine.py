@@ -157,6 +157,16 @@ def test_whoever_comes_takes_the_neurons_of_threads_that_do_not(set_threads, mon
     assert_equal([expected, alone], values={"rtol": 0, "atol": 0}, gradients=0)
 
 
+def test_a_default_device_of_torch_is_not_where_a_kernel_works():
+    neuron, x = snnm.MIF(0.8), some_input(4, 30).requires_grad_()
+    expected = neuron.sequence(x)[1]
+    with torch.device("meta"):
+        mem = neuron.sequence(x)[1]
+        mem.sum().backward()
+    assert torch.equal(mem, expected)
+    assert x.grad.abs().sum() > 0
+
+
 def _work_in_fork(inherited, x, queue):
     with torch.no_grad():
         queue.put(inherited.sequence(x)[1].sum().item())

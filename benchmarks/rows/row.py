@@ -86,8 +86,8 @@ RECIPES = {
 }
 """By the name of the images."""
 
-OF_CONVOLUTIONS = {"fashion-mnist": {"lr": 2e-3}}
-"""What else holds for networks of convolutions."""
+SPECIAL = {("fashion-mnist", "conv64"): {"lr": 2e-3}}
+"""What is different for a network, by the names of the images and of it."""
 
 ABLATIONS = {
     "augmentation": {"shift": 0.0, "rotation": 0.0, "zoom": 0.0, "mirror": False},
@@ -137,7 +137,7 @@ class Row:
     @property
     def recipe(self) -> Recipe:
         """That of the images, less what is to be left out."""
-        special = OF_CONVOLUTIONS.get(self.data, {}) if self.net.startswith("conv") else {}
+        special = SPECIAL.get((self.data, self.net), {})
         return replace(RECIPES[self.data], **special, **ABLATIONS.get(self.without, {}))
 
 
@@ -242,7 +242,8 @@ def recurrent(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
 
 def convolutional(first: int, second: int) -> Callable[[Parts, torch.Size, int], nn.Sequential]:
     """Makes a network of two convolutions of so many channels, each followed by a pooling of two
-    by two."""
+    by two; it raises ValueError if nothing would be left of so small an image.
+    """
 
     def make(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
         channels, height, width = image

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..functional import Dynamics
 from .layout import Layout
 from .machine import loaded
-from .source import NONSENSE, TASK, generate
+from .source import TASK, generate
 from .threads import call
 from .workspace import BLOCK
 
@@ -20,6 +21,8 @@ WORTH_A_THREAD = 2_000
 
 ALIGNED = 16
 """Neurons that are taken at once come in this many, so that vectors are full."""
+
+NONSENSE = TASK.index("nonsense")
 
 
 def compiled(dynamics: Dynamics, plan: Layout, dtype: torch.dtype) -> Callable[..., None]:
@@ -37,9 +40,9 @@ def compiled(dynamics: Dynamics, plan: Layout, dtype: torch.dtype) -> Callable[.
         threads = max(1, min(threads, neurons // ALIGNED))
         share = -(-neurons // (threads * ALIGNED)) * ALIGNED
         _, start, size = function(direction)
-        work = torch.empty(threads * size, dtype=dtype)
-        task = array("q", [neurons, steps, min(BLOCK, share), share, threads, work.data_ptr()])
-        task.extend([0] * (len(TASK) - len(task)))
+        work = np.empty(threads * size, number)  # on the CPU, whatever torch's default device is
+        stated = [neurons, steps, min(BLOCK, share), share, threads, work.ctypes.data]
+        task = array("q", stated + [0] * (len(TASK) - len(stated)))
         task.extend([0 if tensor is None else tensor.data_ptr() for tensor in tensors])
         task.extend([0] * threads)
         call(start, task.buffer_info()[0], threads)

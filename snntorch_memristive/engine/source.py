@@ -32,8 +32,6 @@ there is work and memory, the address of that memory, how many threads have come
 or infinity was met. Behind the addresses is a number for every share: how many neurons of it have
 been taken."""
 
-NONSENSE = TASK.index("nonsense")
-
 
 def generate(dynamics: Dynamics, plan: Layout, dtype: str, direction: str) -> tuple[str, int]:
     """A module of LLVM with the function ``direction``; how many numbers a thread works with.
@@ -157,7 +155,7 @@ class _Function:
                 so_far = Value(builder, builder.load(found))
                 builder.store((so_far | _is_nonsense(row[j])).ir, found)
             with builder.if_then(builder.load(found)):
-                task.add(NONSENSE, 1)
+                task.add(self.numbers["nonsense"], 1)
 
         self._on_rows("note_nonsense", body, row, self.task)
 

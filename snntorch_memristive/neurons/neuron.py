@@ -154,7 +154,7 @@ class MemristiveNeuron(VariedNeuron):
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """What may be trained, as the circuit takes it; see Dynamics."""
         fixed = self._buffers.values()
-        if self._parameters or self._cycle or not _are_fixed(fixed):
+        if self._parameters or self._cycle or not all(map(_is_fixed, fixed)):
             return self._computed_coefficients(dtype)
         now = (dtype, self.dt, *[buffer.item() for buffer in fixed])
         kept = self._kept
@@ -262,7 +262,7 @@ class MemristiveNeuron(VariedNeuron):
         dtype = torch.promote_types(input_.dtype, torch.float32)
         self._enter_cycle(before["mem"])
         exact, states = self._entered(before, dtype)
-        if self.engine_used != engine:
+        if self.engine_used != engine:  # nn.Module takes long to set what is the same
             self.engine_used = engine
         exact_input = _converted(input_, input_.device, dtype)
         after, spk, states = self._integrate(exact_input, exact, states)
@@ -494,8 +494,6 @@ class MemristiveNeuron(VariedNeuron):
         own = self.__dict__
         if name in own:
             return own[name]
-        if name in own.get("_buffers", ()):
-            return own["_buffers"][name]
         if "_built" in own and name in own["_built"].circuit.states:
             return self.states()[name]
         return super().__getattr__(name)
@@ -613,13 +611,9 @@ def _winners(mem: Tensor, dim: int) -> Tensor:
     return torch.zeros_like(mem).scatter(dim, mem.argmax(dim, keepdim=True), 1.0)
 
 
-def _are_fixed(buffers: Iterable[Tensor]) -> bool:
-    """Is each one number that nobody trains?"""
-    if torch.compiler.is_compiling():
-        return False
-    return not any(
-        b.dim() or b.requires_grad or is_wrapped(b) or b.device.type != "cpu" for b in buffers
-    )
+def _is_fixed(buffer: Tensor) -> bool:
+    """Is it one number that nobody trains?"""
+    return _is_readable(buffer) and not (buffer.dim() or buffer.requires_grad)
 
 
 def _converted(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -636,7 +630,7 @@ def _is_rest(mem: Tensor) -> bool:
 
 def _is_readable(tensor: Tensor) -> bool:
     """Can its values be looked at here without stopping a compiler or a GPU's queue?"""
-    return tensor.device.type == "cpu" and not is_traced(tensor)
+    return tensor.is_cpu and not is_traced(tensor)
 
 
 def _as_numbers(part: Any) -> Any:
