@@ -2,6 +2,7 @@
 
 import copy
 import math
+import threading
 from dataclasses import replace
 
 import pytest
@@ -621,3 +622,45 @@ def test_a_second_derivative_through_wires_is_refused():
         out = layer(torch.rand(2, 4).double()).square().sum()
         with pytest.raises(RuntimeError, match="derivative"):
             torch.autograd.grad(out, layer.weight, create_graph=True)
+
+
+def test_threads_share_a_layer():
+    layer = snnm.RRAMLinear(6, 4, rram=snnm.RRAM(levels=16))
+    x = torch.rand(2, 6)
+    wanted = layer(x)
+    outputs, errors = [], []
+
+    def call():
+        try:
+            outputs.append(layer(x))
+        except Exception as error:
+            errors.append(error)
+
+    for _ in range(100):
+        with torch.no_grad():
+            layer(x)
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not errors
+    assert len(outputs) == 400
+    for output in outputs:
+        assert_close(output, wanted, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_sign_of_zero_is_no_write(transposed):
+    layer = snnm.RRAMLinear(4, 4, rram=snnm.RRAM(programming_error=0.05, drift=0.05))
+    with torch.no_grad():
+        if transposed:
+            layer.weight = torch.nn.Parameter(layer.weight.t())
+        layer.weight[1, 2] = 0.0
+        layer.program()
+        layer.drift_to(1e6)
+        before = layer(torch.ones(4))
+        layer.weight[1, 2] = -0.0
+        assert_close(layer(torch.ones(4)), before, rtol=0, atol=0)
+        layer.weight[1, 2] = 0.1
+        assert not torch.equal(layer(torch.ones(4)), before)

@@ -26,7 +26,13 @@ from snntorch_memristive.engine.expression import Symbol, gradients
 from snntorch_memristive.engine.lines import write
 from snntorch_memristive.engine.machine import loaded
 from snntorch_memristive.engine.pieces import cut
-from snntorch_memristive.engine.rewrite import powers_of_two, rewritten, shared_logistic
+from snntorch_memristive.engine.rewrite import (
+    from_half,
+    powers_of_two,
+    rewritten,
+    shared_logistic,
+)
+from snntorch_memristive.engine.sums import gathered
 from snntorch_memristive.engine.value import INTEGER, NUMBERS, Row, Value, loop
 from snntorch_memristive.engine.workspace import BLOCK
 from snntorch_memristive.solvers import SOLVERS
@@ -251,8 +257,17 @@ def test_a_condition_on_a_state_is_refused_as_a_formula():
         Symbol.named("v") ** 1.5
 
 
-@pytest.mark.parametrize("rules", [(), (shared_logistic, powers_of_two)])
-def test_derivatives_of_every_operation(rules):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        rewritten,
+        lambda results: rewritten(results, shared_logistic, powers_of_two),
+        from_half,
+        lambda results: gathered(rewritten(results)),
+    ],
+    ids=["as it is", "powers of two", "from half", "gathered"],
+)
+def test_derivatives_of_every_operation(changed):
     x, y = Symbol.named("x"), Symbol.named("y")
 
     def formula(x, y):
@@ -261,7 +276,8 @@ def test_derivatives_of_every_operation(rules):
         smooth = smooth + torch.tanh(x) + torch.atan(3 * y) + torch.sigmoid(x - y)
         powers = (x - 1) ** 3 + (x + 4) ** -2 + 1.7**x + torch.pow(2.0, y) + torch.exp2(x * y)
         more = torch.cosh(x) + torch.sinh(y) + torch.log1p(y + 3) + softplus(x) + softplus(-9 * y)
-        return smooth + bent + powers + more + x.relu()
+        less = 0.5 * torch.expm1(2 * y) + torch.expm1(4 * y) - 0.5 * (3 * x - 2 * (1 - 0.1 * torch.expm1(y)) * 0.3)
+        return smooth + bent + powers + more + less + x.relu()
 
     traced = formula(x, y)
     results = dict(
@@ -275,15 +291,32 @@ def test_derivatives_of_every_operation(rules):
         n: getattr(torch, n)
         for n in ("atan", "exp", "expm1", "exp2", "log", "sqrt", "tanh", "sigmoid", "reciprocal")
     }
+    names["exp2_within"] = torch.exp2
     names["exp2m1"] = lambda z: torch.exp2(torch.as_tensor(z)) - 1
     for a, b in ((0.3, 0.7), (-0.2, 0.1), (2.0, -1.0)):
         at = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (a, b)]
         expected = formula(*at)
         wanted = [expected, *torch.autograd.grad(expected, at, retain_graph=True)]
         scope = names | {"x": at[0].detach(), "y": at[1].detach()}
-        exec("\n".join(write(rewritten(results, *rules))), scope)
+        exec("\n".join(write(changed(results))), scope)
         for name, value in zip(results, wanted, strict=True):
             assert_close(scope[name], value.detach(), rtol=1e-12, atol=1e-12, msg=name)
+
+
+def test_numbers_move_to_where_they_cost_nothing():
+    x, y, s = (Symbol.named(name) for name in ("x", "y", "s"))
+
+    def lines(value):
+        return write(gathered(rewritten({"value": value})))
+
+    assert lines(0.5 * (1e-5 + 0.1 * x) + 2.0) == write({"value": 2.000005 + 0.05 * x})
+    assert lines(0.1 * x - 0.1 * y + s) == write({"value": s + 0.1 * (x - y)})
+    series = 1.0 + 0.5 * (s * (1.0 + s * (0.25 * s - 2.0)))
+    assert lines(series) == write({"value": 1.0 + (0.5 + (0.125 * s - 1.0) * s) * s})
+    # What is needed elsewhere stays whole, and so does what would lose digits.
+    shared = s * (0.5 - 0.25 * s)
+    assert lines(y * shared + 2.0 * shared)[:3] == lines(shared)[:3]
+    assert lines(3.0 * (1.0 - x)) == write({"value": 3.0 * (1.0 - x)})
 
 
 def test_the_inverse_tangent_of_float32_is_right_to_two_units_in_the_last_place():

@@ -6,7 +6,12 @@ import socket
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import forward_ad
+from torch.func import functional_call
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
 
 import snntorch_memristive as snnm
 
@@ -188,3 +193,37 @@ def test_a_compiled_sequence_goes_on_where_the_last_one_ended():
     for part in (x[:3], x[3:]):
         spk, mem = run(part)
         assert_close((spk, mem), plain.sequence(part), rtol=0, atol=4e-6)
+
+
+def test_what_is_recorded_gives_the_same_numbers():
+    neuron = snnm.MIF(0.8)
+    x, start = torch.rand(5, 3), torch.zeros(3)
+    spk, mem = neuron.sequence(x)  # by now it has a graph, a state and coefficients of its own
+    recorded = make_fx(lambda x: neuron.sequence(x, mem=start))(x)
+    steps = torch.ops.snntorch_memristive.steps.default
+    assert steps in [node.target for node in recorded.graph.nodes]
+    for got, wanted in zip(recorded(x), (spk, mem), strict=True):
+        assert_close(got, wanted, rtol=0, atol=0)
+    with FlopCounterMode(display=False):
+        mem = start
+        counted = torch.stack([mem := neuron(step, mem)[1] for step in x])
+    assert_close(counted, neuron.sequence(x, mem=start)[1], rtol=0, atol=0)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert neuron.sequence(torch.rand(7, 2))[0].shape == (7, 2)
+
+
+def test_a_setting_has_a_forward_derivative_after_a_call_without():
+    neuron = snnm.MIF(0.5)
+    x, mem = torch.rand(3), torch.zeros(3)
+    neuron(x, mem)
+
+    def of_beta(beta):
+        return functional_call(neuron, {"beta": beta}, (x, mem))[1]
+
+    beta = torch.tensor(0.5)
+    with forward_ad.dual_level():
+        dual = of_beta(forward_ad.make_dual(beta, torch.tensor(1.0)))
+        tangent = forward_ad.unpack_dual(dual).tangent
+        unmoved = neuron(forward_ad.make_dual(x, torch.zeros(3)), mem)[1]
+        assert not forward_ad.unpack_dual(unmoved).tangent.any()
+    assert_close(tangent, torch.func.jacrev(of_beta)(beta), rtol=1e-4, atol=1e-6)

@@ -5,10 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ..devices import Ohmic
-from ..tracing import is_traced
+from ..tracing import has_tangents, is_traced
 from .array import Array, from_lines, to_lines
 from .chip import FAULTS, Chip
 from .draws import Band
@@ -203,7 +202,7 @@ class Crossbar(Chip):
     def _written_now(self) -> Written | None:
         """The mapping of the cells as they are; None if it cannot be kept, or there is none."""
         cells = self._cells()
-        if self._is_ideal() or _are_unreadable(cells) or forward_ad._current_level >= 0:
+        if self._is_ideal() or _are_unreadable(cells) or has_tangents():
             return None
         return self._up_to_date(cells)
 

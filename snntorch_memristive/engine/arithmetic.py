@@ -28,10 +28,14 @@ def reciprocal(x: Value) -> Value:
 # Of float32
 
 
-def _split(y: Value) -> tuple[Value, Value]:
-    """2^n and 2^r - 1 with y = n + r, n whole and \\|r\\| <= 1/2; y is held inside [-126, 127]."""
+def _held(y: Value) -> Value:
+    """y inside of what :func:`_split` takes."""
     y = where(y < 127.0, y, 127.0)
-    y = where(y > -126.0, y, -126.0)
+    return where(y > -126.0, y, -126.0)
+
+
+def _split(y: Value) -> tuple[Value, Value]:
+    """2^n and 2^r - 1 with y = n + r, n whole and \\|r\\| <= 1/2, for y in [-126, 127]."""
     shifted = y + 12582912.0  # 1.5 * 2^23: what is left of y is whole, in the last bits
     r = y - (shifted - 12582912.0)
     power = (shifted.bits(ir.IntType(32)) << 23) + 0x3F800000
@@ -39,16 +43,22 @@ def _split(y: Value) -> tuple[Value, Value]:
 
 
 @rearranged(EXACT)
-def exp2(y: Value) -> Value:
-    """2^y for y in [-126, 127]; its value at the bound beyond."""
+def exp2_within(y: Value) -> Value:
+    """2^y for y in [-126, 127]."""
     power, rest = _split(y)
     return rest * power + power
 
 
 @rearranged(EXACT)
+def exp2(y: Value) -> Value:
+    """2^y for y in [-126, 127]; its value at the bound beyond."""
+    return exp2_within(_held(y))
+
+
+@rearranged(EXACT)
 def exp2m1(y: Value) -> Value:
     """2^y - 1, without cancellation; its value at the bound beyond [-126, 127]."""
-    power, rest = _split(y)
+    power, rest = _split(_held(y))
     return rest * power + (power - 1.0)
 
 
@@ -108,7 +118,14 @@ _SHARED: dict[str, Callable[..., Any]] = {
 
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     "float32": _SHARED
-    | {"atan": atan, "exp2": exp2, "exp2m1": exp2m1, "sigmoid": sigmoid, "tanh": tanh},
+    | {
+        "atan": atan,
+        "exp2": exp2,
+        "exp2_within": exp2_within,
+        "exp2m1": exp2m1,
+        "sigmoid": sigmoid,
+        "tanh": tanh,
+    },
     "float64": _SHARED
     | {
         "atan": _external("atan"),

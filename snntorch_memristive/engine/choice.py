@@ -6,9 +6,9 @@ from importlib import import_module
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
 from ..functional import Dynamics
+from ..tracing import has_tangents, is_recorded
 from .op import key_of
 from .program import trace
 
@@ -35,9 +35,9 @@ def choose_engine(keys: Mapping[str, str], dtype: torch.dtype, tensors: Sequence
     device = tensors[0].device
     if device.type not in keys or dtype not in DTYPES[device.type]:
         return "eager"
-    if any(tensor.device != device for tensor in tensors) or forward_ad._current_level >= 0:
+    if any(tensor.device != device for tensor in tensors) or has_tangents():
         return "eager"
-    if torch.compiler.is_compiling():
+    if is_recorded():
         return ENGINES[device.type] if keys[device.type] else "eager"
     return ENGINES[device.type] if all(map(_is_plain, tensors)) else "eager"
 

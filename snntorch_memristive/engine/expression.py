@@ -113,6 +113,7 @@ UNARY: dict[str, Callable[[float], float]] = {
     "sigmoid": lambda z: 1 / (1 + math.exp(-z)),
     "reciprocal": lambda z: 1 / z,
     "exp2": lambda y: 2.0**y,  # Python 3.10 has no math.exp2
+    "exp2_within": lambda y: 2.0**y,
     "exp2m1": lambda z: math.expm1(z * math.log(2)),
 }
 """Operations with one argument, and what they make of a number."""
@@ -300,41 +301,43 @@ def gradients(outputs: dict[Symbol, Any], inputs: list[Symbol]) -> list[Any]:
     for symbol in reversed(ordered(list(outputs))):
         if symbol not in arrived or symbol.op == "input":
             continue
-        for argument, part in zip(symbol.args, _parts(symbol, arrived[symbol]), strict=True):
-            if isinstance(argument, Symbol) and part is not None:
+        for argument, part in _parts(symbol, arrived[symbol]):
+            if isinstance(argument, Symbol):
                 arrived[argument] = add(arrived.get(argument, 0.0), part)
     return [arrived.get(symbol, 0.0) for symbol in inputs]
 
 
-def _parts(y: Symbol, g: Any) -> tuple:
-    """``g``, the derivative by ``y``, turned into those by the arguments of ``y``."""
+def _parts(y: Symbol, g: Any) -> list[tuple[Any, Any]]:
+    """Arguments of ``y``, and what ``g``, the derivative by ``y``, adds to those by them."""
     match y.op, y.args:
-        case "add", _:
-            return g, g
-        case "sub", _:
-            return g, mul(-1.0, g)
+        case "add", (a, b):
+            return [(a, g), (b, g)]
+        case "sub", (a, b):
+            return [(a, g), (b, mul(-1.0, g))]
+        case "mul", (a, Symbol(op="reciprocal") as b):
+            return [(a, mul(g, b)), (b.args[0], mul(-1.0, mul(mul(g, b), y)))]
         case "mul", (a, b):
-            return mul(g, b), mul(g, a)
-        case "reciprocal", _:
-            return (mul(mul(-1.0, g), mul(y, y)),)
-        case "exp", _:
-            return (mul(g, y),)
-        case "expm1", _:
-            return (mul(g, add(y, 1.0)),)
+            return [(a, mul(g, b)), (b, mul(g, a))]
+        case "reciprocal", (x,):
+            return [(x, mul(mul(-1.0, g), mul(y, y)))]
+        case "exp", (x,):
+            return [(x, mul(g, y))]
+        case "expm1", (x,):
+            return [(x, mul(g, add(y, 1.0)))]
         case "log", (x,):
-            return (div(g, x),)
-        case "sqrt", _:
-            return (div(mul(0.5, g), y),)
-        case "tanh", _:
-            return (mul(g, sub(1.0, mul(y, y))),)
+            return [(x, div(g, x))]
+        case "sqrt", (x,):
+            return [(x, div(mul(0.5, g), y))]
+        case "tanh", (x,):
+            return [(x, mul(g, sub(1.0, mul(y, y))))]
         case "atan", (x,):
-            return (div(g, add(mul(x, x), 1.0)),)
-        case "sigmoid", _:
-            return (mul(g, mul(y, sub(1.0, y))),)
-        case "where", (condition, _, _):
-            return None, where(condition, g, 0.0), where(condition, 0.0, g)
+            return [(x, div(g, add(mul(x, x), 1.0)))]
+        case "sigmoid", (x,):
+            return [(x, mul(g, mul(y, sub(1.0, y))))]
+        case "where", (condition, a, b):
+            return [(a, where(condition, g, 0.0)), (b, where(condition, 0.0, g))]
         case "less" | "not_greater" | "equal", _:
-            return None, None
+            return []
     raise UntraceableError(f"Expected an operation with a derivative, but got {y.op}.")
 
 

@@ -53,8 +53,8 @@ def _target() -> llvm.TargetMachine:
 def _host() -> tuple[str, str]:
     """The processor, and what it can do.
 
-    By itself LLVM takes half of the widest vectors: the first processors that had them slowed
-    down meanwhile. Those with AVX512-VBMI2 do not.
+    For Intel's, LLVM by itself takes half of the widest vectors: the first processors that had
+    them slowed down meanwhile. Those with AVX512-VBMI2 do not.
     """
     features = llvm.get_host_cpu_features()
     if features.get("avx512vbmi2"):

@@ -9,9 +9,10 @@ from .expression import Symbol, add, gradients, ordered
 from .layout import row_of_coefficient, row_of_record, row_of_state
 from .lines import write
 from .pieces import cut
-from .rewrite import powers_of_two, rewritten, shared_logistic, slow_relaxation
+from .rewrite import from_half, powers_of_two, rewritten, shared_logistic, slow_relaxation
+from .sums import gathered
 
-EXPENSIVE = ("atan", "exp2", "exp2m1", "log", "sigmoid", "sqrt", "tanh")
+EXPENSIVE = ("atan", "exp2", "exp2_within", "exp2m1", "log", "sigmoid", "sqrt", "tanh")
 """Operations that cost more than to write their value down and read it back."""
 
 
@@ -71,6 +72,7 @@ def trace(dynamics: Dynamics, learned: tuple[str, ...], is_double: bool) -> Prog
     entered = {"i_in": i_in, "v": v}
     moved = dynamics.substep(state, rows["i_in"], coefficients)
     moved = rewritten({row_of[name]: value for name, value in moved.items()}, *before)
+    moved = rewritten(gathered(from_half(moved)))
     left = {"mem": dynamics.leave(state["v"], coefficients)}
     if dynamics.spike != "binary":
         left["spk"] = dynamics.send(left["mem"], coefficients)
@@ -91,13 +93,13 @@ def trace(dynamics: Dynamics, learned: tuple[str, ...], is_double: bool) -> Prog
     moved_back = {name: both[name] for name in moved_back}
     kept = _expensive_in_both(moved, moved_back)
     return Program(
-        enter=_phase(rewritten(entered, *after)),
-        substep=_in_pieces(moved),
-        leave=_phase(rewritten(left, *after)),
-        substep_kept=_in_pieces(moved | kept, in_place=False),
-        leave_back=_phase(rewritten(left_back, *after)),
-        substep_back=_phase(_reading(kept, moved_back)),
-        enter_back=_phase(rewritten(entered_back, *after)),
+        enter=_phase(gathered(rewritten(entered, *after))),
+        substep=_in_pieces(gathered(moved)),
+        leave=_phase(gathered(rewritten(left, *after))),
+        substep_kept=_in_pieces(gathered(moved | kept), in_place=False),
+        leave_back=_phase(gathered(rewritten(left_back, *after))),
+        substep_back=_phase(gathered(_reading(kept, moved_back))),
+        enter_back=_phase(gathered(rewritten(entered_back, *after))),
         kept=tuple(kept),
     )
 

@@ -97,6 +97,26 @@ def slow_relaxation(symbol: Symbol, bounds: Known) -> Any:
     return symbol
 
 
+def from_half(results: dict[str, Any]) -> dict[str, Any]:
+    """``results``, each ``expm1(z)`` made from ``expm1(z / 2)`` where that is needed as well."""
+    roots = list(rewritten(results).values())
+    known = {_factor(s.args[0]): s for s in ordered(roots) if s.op == "expm1"}
+    slowest_first = sorted(known, key=lambda exponent: abs(exponent[0]))
+    half_of = {known[f, z]: known[f / 2, z] for f, z in slowest_first if (f / 2, z) in known}
+    renewed: dict[Symbol, Any] = {}
+    for symbol in ordered([*half_of.values(), *roots]):
+        if symbol in half_of:
+            half = renewed[half_of[symbol]]
+            renewed[symbol] = half * (half + 2.0)
+        elif symbol.op == "input":
+            renewed[symbol] = symbol
+        else:
+            args = [renewed[a] if isinstance(a, Symbol) else a for a in symbol.args]
+            renewed[symbol] = Symbol(symbol.op, *args)
+    renewed_roots = [renewed[root] if isinstance(root, Symbol) else root for root in roots]
+    return dict(zip(results, renewed_roots, strict=True))
+
+
 def _unguarded(value: Any) -> Any:
     """``value`` without the small number that keeps it from being 0."""
     match _operation(value):
@@ -137,7 +157,7 @@ def shared_logistic(symbol: Symbol, bounds: Known) -> Any:
     scale, offset = scale / math.log(2), offset / math.log(2)
     if not isinstance(base, Symbol) or scale == 0.0 or abs(offset) > FURTHEST:
         return symbol
-    t = apply("exp2", clamp(base * abs(scale), min=-STEEPEST, max=STEEPEST))
+    t = apply("exp2_within", clamp(base * abs(scale), min=-STEEPEST, max=STEEPEST))
     if scale > 0:
         return t * apply("reciprocal", t + 2**-offset)
     return apply("reciprocal", t * 2**-offset + 1.0)

@@ -36,6 +36,12 @@ def exp2(y):
 
 
 @triton.jit
+def exp2_within(y):
+    """2^y."""
+    return tl.exp2(y)
+
+
+@triton.jit
 def exp2m1(y):
     """2^y - 1, without cancellation."""
     n = tl.floor(y + 0.5)

@@ -14,7 +14,7 @@ from ..circuits import Circuit
 from ..engine import choose_engine, kernel_keys, untraceable
 from ..functional import SPIKES, Dynamics, binary, check_integration
 from ..relaxation import State
-from ..tracing import is_traced, is_wrapped
+from ..tracing import has_tangents, is_traced, is_wrapped
 from .carry import attach, carried
 from .learned import PREFIX, add_learned, changes
 from .listing import list_weakly
@@ -154,7 +154,7 @@ class MemristiveNeuron(VariedNeuron):
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """What may be trained, as the circuit takes it; see Dynamics."""
         fixed = self._buffers.values()
-        if self._parameters or self._cycle or not all(map(_is_fixed, fixed)):
+        if self._parameters or self._cycle or not all(map(_is_fixed, fixed)) or has_tangents():
             return self._computed_coefficients(dtype)
         now = (dtype, self.dt, *[buffer.item() for buffer in fixed])
         kept = self._kept
