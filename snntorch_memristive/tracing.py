@@ -5,29 +5,27 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 
-def is_recorded() -> bool:
-    """Does somebody record the operations that torch is given, or calculate without numbers?
+def is_traced(tensor: Tensor) -> bool:
+    """True under ``torch.compile`` and for the wrappers of ``torch.func`` (vmap, grad).
 
-    ``torch.compile``, ``torch.export``, ``make_fx``, ``FakeTensorMode`` and the like.
+    Such a tensor has no storage of its own, and its values cannot be looked at.
     """
-    return torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
+    return torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def is_wrapped(tensor: Tensor) -> bool:
+    """True for a wrapper of ``torch.func``, which must not outlive the call it was made for."""
+    return not torch.compiler.is_compiling() and is_traced(tensor)
+
+
+def is_watched() -> bool:
+    """Does somebody see every operation that torch is given (``make_fx``, ``FlopCounterMode``)?
+
+    What a kernel does would escape them.
+    """
+    return torch._C._len_torch_dispatch_stack() > 0
 
 
 def has_tangents() -> bool:
     """Are derivatives carried forward, so that any tensor may have one?"""
     return forward_ad._current_level >= 0
-
-
-def is_traced(tensor: Tensor) -> bool:
-    """True where operations are recorded, and for the wrappers of ``torch.func`` (vmap, grad).
-
-    Such a tensor may have no storage of its own, and its values cannot be looked at.
-    """
-    return is_recorded() or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-
-
-def is_wrapped(tensor: Tensor) -> bool:
-    """True for a wrapper of ``torch.func``, which must not outlive the call it was made for."""
-    return not torch.compiler.is_compiling() and torch._C._functorch.is_functorch_wrapped_tensor(
-        tensor
-    )

@@ -637,7 +637,8 @@ def test_threads_share_a_layer():
             errors.append(error)
 
     for _ in range(100):
-        with torch.no_grad():
+        layer.program()
+        with torch.no_grad():  # what it stands for is worked out without a graph
             layer(x)
         threads = [threading.Thread(target=call) for _ in range(4)]
         for thread in threads:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..checks import check_not_negative, check_positive, check_within
 from ..devices import RRAM
-from ..tracing import is_wrapped
+from ..tracing import is_watched, is_wrapped
 from .draws import Band, bands, drawn, drawn_until_close
 from .effects import ROOM, acceleration
 from .mapping import counted_once
@@ -276,7 +276,7 @@ class Chip(nn.Module):
         if key not in self._kept:
             seed = self.chip[EFFECTS.index(effect)]
             draw = self._placed_draw(seed, name, band, uniform=effect == "stuck")
-            if not self.training or is_wrapped(draw) or draw.is_inference():
+            if not self.training or is_watched() or is_wrapped(draw) or draw.is_inference():
                 return draw
             self._kept[key] = draw
         return self._kept[key]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..devices import RRAM
+from ..tracing import has_tangents
 from ..units import Value
 
 BOLTZMANN = 8.617333e-5
@@ -110,4 +111,4 @@ def white_variance(rram: RRAM) -> float:
 
 def _straight_through(value: Tensor, g: Tensor) -> Tensor:
     """Exactly ``value``, with the gradient of ``g``."""
-    return value.detach() + (g - g.detach()) if g.requires_grad else value
+    return value.detach() + (g - g.detach()) if g.requires_grad or has_tangents() else value

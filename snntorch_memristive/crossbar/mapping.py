@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..devices import RRAM
+from ..tracing import has_tangents
 
 MAPPINGS = ("differential", "offset")
 """What an array's ``mapping=`` takes."""
@@ -69,4 +70,5 @@ def clip(weight: Tensor, w_max: Tensor) -> Tensor:
     The gradient passes straight through, so that a weight can return.
     """
     held = weight.detach().clamp(-w_max, w_max)
-    return held + (weight - weight.detach()) if weight.requires_grad else held
+    is_derived = weight.requires_grad or has_tangents()
+    return held + (weight - weight.detach()) if is_derived else held

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Dynamics
-from ..tracing import has_tangents, is_recorded
+from ..tracing import has_tangents, is_watched
 from .op import key_of
 from .program import trace
 
@@ -37,8 +37,10 @@ def choose_engine(keys: Mapping[str, str], dtype: torch.dtype, tensors: Sequence
         return "eager"
     if any(tensor.device != device for tensor in tensors) or has_tangents():
         return "eager"
-    if is_recorded():
+    if torch.compiler.is_compiling():
         return ENGINES[device.type] if keys[device.type] else "eager"
+    if is_watched():
+        return "eager"
     return ENGINES[device.type] if all(map(_is_plain, tensors)) else "eager"
 
 

@@ -101,13 +101,21 @@ def from_half(results: dict[str, Any]) -> dict[str, Any]:
     """``results``, each ``expm1(z)`` made from ``expm1(z / 2)`` where that is needed as well."""
     roots = list(rewritten(results).values())
     known = {_factor(s.args[0]): s for s in ordered(roots) if s.op == "expm1"}
-    slowest_first = sorted(known, key=lambda exponent: abs(exponent[0]))
-    half_of = {known[f, z]: known[f / 2, z] for f, z in slowest_first if (f / 2, z) in known}
     renewed: dict[Symbol, Any] = {}
-    for symbol in ordered([*half_of.values(), *roots]):
-        if symbol in half_of:
-            half = renewed[half_of[symbol]]
-            renewed[symbol] = half * (half + 2.0)
+
+    def fading(factor: float, exponent: Symbol) -> Any:
+        symbol = known[factor, exponent]
+        if symbol not in renewed:
+            if (factor / 2, exponent) in known:
+                half = fading(factor / 2, exponent)
+                renewed[symbol] = half * (half + 2.0)
+            else:
+                renewed[symbol] = apply("expm1", factor * renewed[exponent])
+        return renewed[symbol]
+
+    for symbol in ordered(roots):
+        if symbol.op == "expm1":
+            fading(*_factor(symbol.args[0]))
         elif symbol.op == "input":
             renewed[symbol] = symbol
         else:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ..functional import Dynamics
 from ..relaxation import State
-from ..tracing import is_recorded
 from .kernel import Kernel, kernel
 from .op import steps
 
@@ -35,7 +34,7 @@ def run(
         for value in coefficients.values()
     ]
     before = [mem, *memristors.values()]
-    if is_recorded():
+    if torch.compiler.is_compiling():
         store = torch.is_grad_enabled()
         *record, _ = steps(input_, before, values, key, ",".join(learned), store)
         record[0] = record[0].clone()  # states can travel with it, not with part of a list

@@ -6,6 +6,7 @@ that the product has as a factor; and terms that have the same number are added 
 """
 
 from collections import Counter
+from functools import reduce
 from typing import Any, NamedTuple
 
 from .expression import Symbol, add, mul, ordered, sub
@@ -38,12 +39,12 @@ class Sum(NamedTuple):
         total: Any = self.number
         for size in sorted({_size(f) for f in self.terms.values()}, key=lambda size: size != 1.0):
             group = {s: f for s, f in self.terms.items() if _size(f) == size}
-            first = max(group.values())
-            inner: Any = 0.0
-            for term, factor in sorted(group.items(), key=lambda item: item[1] != first):
-                inner = add(inner, term) if factor == first else sub(inner, term)
-            part = mul(abs(first), inner)
-            total = add(total, part) if first > 0.0 else sub(total, part)
+            positive = [term for term, factor in group.items() if factor > 0.0]
+            negative = [term for term, factor in group.items() if factor < 0.0]
+            first, second = (positive, negative) if positive else (negative, [])
+            inner = reduce(sub, second, reduce(add, first))
+            part = mul(abs(next(iter(group.values()))), inner)
+            total = add(total, part) if positive else sub(total, part)
         return total
 
 
@@ -64,18 +65,21 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
     def now(value: Any) -> Any:
         return renewed[value] if isinstance(value, Symbol) else value
 
+    def as_term(value: Any, factor: float) -> Sum:
+        return Sum(0.0, {renewed[value]: factor})
+
     def as_sum(value: Any, factor: float) -> Sum:
         """``value``, something that is added, times ``factor``."""
         if not isinstance(value, Symbol):
             return Sum(factor * value, {})
-        own = sums.get(value, Sum(0.0, {renewed[value]: 1.0}))
+        own = sums.get(value, as_term(value, 1.0))
         is_free = len(own.terms) == own.products == 1
         # A number minus a term is left as it is: multiplied out it would lose digits.
         is_safe = own.products or not own.number or abs(factor) == 1.0
         if is_free or (value in sums and uses[value] == 1 and is_safe):
             return own.times(factor)
         absorbed = absorb(value, factor) if factor != 1.0 else None
-        return Sum(0.0, {renewed[value]: factor} if absorbed is None else {absorbed: 1.0})
+        return as_term(value, factor) if absorbed is None else Sum(0.0, {absorbed: 1.0})
 
     def absorb(value: Any, factor: float) -> Any:
         """``value`` times ``factor``, if that takes no multiplication more than ``value``."""
@@ -98,12 +102,19 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
                     return (add if op == "add" else sub)(*parts)
         return None
 
+    def added(a: Any, b: Any, sign: float) -> Sum:
+        one, other = as_sum(a, 1.0), as_sum(b, sign)
+        if one.terms.keys() & other.terms.keys():
+            # Most of s + (s - t) / 1000 is s: 1.001 s - t / 1000 would round what is left.
+            one, other = as_term(a, 1.0), as_term(b, sign)
+        return one.plus(other)
+
     for symbol in order:
         match symbol.op, symbol.args:
             case "add", (a, b):
-                sums[symbol] = as_sum(a, 1.0).plus(as_sum(b, 1.0))
+                sums[symbol] = added(a, b, 1.0)
             case "sub", (a, b):
-                sums[symbol] = as_sum(a, 1.0).plus(as_sum(b, -1.0))
+                sums[symbol] = added(a, b, -1.0)
             case "mul", (float(number), b):
                 sums[symbol] = as_sum(b, number)
         if symbol in sums:

@@ -14,7 +14,7 @@ from ..circuits import Circuit
 from ..engine import choose_engine, kernel_keys, untraceable
 from ..functional import SPIKES, Dynamics, binary, check_integration
 from ..relaxation import State
-from ..tracing import has_tangents, is_traced, is_wrapped
+from ..tracing import has_tangents, is_traced, is_watched, is_wrapped
 from .carry import attach, carried
 from .learned import PREFIX, add_learned, changes
 from .listing import list_weakly
@@ -154,7 +154,7 @@ class MemristiveNeuron(VariedNeuron):
     def _coefficients(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """What may be trained, as the circuit takes it; see Dynamics."""
         fixed = self._buffers.values()
-        if self._parameters or self._cycle or not all(map(_is_fixed, fixed)) or has_tangents():
+        if self._parameters or self._cycle or has_tangents() or not all(map(_is_fixed, fixed)):
             return self._computed_coefficients(dtype)
         now = (dtype, self.dt, *[buffer.item() for buffer in fixed])
         kept = self._kept
@@ -630,7 +630,7 @@ def _is_rest(mem: Tensor) -> bool:
 
 def _is_readable(tensor: Tensor) -> bool:
     """Can its values be looked at here without stopping a compiler or a GPU's queue?"""
-    return tensor.is_cpu and not is_traced(tensor)
+    return tensor.is_cpu and not (is_traced(tensor) or is_watched())
 
 
 def _as_numbers(part: Any) -> Any:
