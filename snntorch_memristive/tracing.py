@@ -23,7 +23,7 @@ def is_watched() -> bool:
 
     What a kernel does would escape them.
     """
-    return torch._C._len_torch_dispatch_stack() > 0
+    return not torch.compiler.is_compiling() and torch._C._len_torch_dispatch_stack() > 0
 
 
 def has_tangents() -> bool:
