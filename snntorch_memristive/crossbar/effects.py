@@ -27,7 +27,7 @@ def quantise(g: Tensor, rram: RRAM) -> Tensor:
         return g
     level = (rram.g_on - rram.g_off) / (rram.levels - 1)
     nearest = g.detach().sub(rram.g_off).div_(level).round_().mul_(level).add_(rram.g_off)
-    return _straight_through(nearest, g)
+    return straight_through(nearest, g)
 
 
 def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
@@ -41,7 +41,7 @@ def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     else:
         width = rram.programming_error
     written = (draw * (width * window)).add_(g.detach()).clamp_(rram.g_off, rram.g_on)
-    return _straight_through(written, g)
+    return straight_through(written, g)
 
 
 def spread(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
@@ -109,6 +109,6 @@ def white_variance(rram: RRAM) -> float:
     return (rram.read_noise * (rram.g_on - rram.g_off)) ** 2
 
 
-def _straight_through(value: Tensor, g: Tensor) -> Tensor:
+def straight_through(value: Tensor, g: Tensor) -> Tensor:
     """Exactly ``value``, with the gradient of ``g``."""
     return value.detach() + (g - g.detach()) if g.requires_grad or has_tangents() else value

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..devices import RRAM
-from ..tracing import has_tangents
+from .effects import straight_through
 
 MAPPINGS = ("differential", "offset")
 """What an array's ``mapping=`` takes."""
@@ -69,6 +69,4 @@ def clip(weight: Tensor, w_max: Tensor) -> Tensor:
 
     The gradient passes straight through, so that a weight can return.
     """
-    held = weight.detach().clamp(-w_max, w_max)
-    is_derived = weight.requires_grad or has_tangents()
-    return held + (weight - weight.detach()) if is_derived else held
+    return straight_through(weight.detach().clamp(-w_max, w_max), weight)

@@ -140,10 +140,9 @@ _memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 def _are_equal(a: Tensor, b: Tensor) -> bool:
     """Of one dtype. First by their bits, in a quarter of the time that ``torch.equal`` takes."""
     is_laid_alike = a.shape == b.shape and a.is_contiguous() and b.is_contiguous()
-    if is_laid_alike and a.is_cpu and b.is_cpu:
-        same_bits = _memcmp(a.data_ptr(), b.data_ptr(), a.nbytes) == 0
-        return same_bits or torch.equal(a, b)  # as 0 and -0 are
-    return torch.equal(a, b)
+    has_bits = is_laid_alike and a.is_cpu and b.is_cpu
+    same_bits = has_bits and _memcmp(a.data_ptr(), b.data_ptr(), a.nbytes) == 0
+    return same_bits or torch.equal(a, b)  # as 0 and -0 are
 
 
 def _print_of(cells: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ made of, and nothing is stated twice.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -339,6 +339,13 @@ def _parts(y: Symbol, g: Any) -> list[tuple[Any, Any]]:
         case "less" | "not_greater" | "equal", _:
             return []
     raise UntraceableError(f"Expected an operation with a derivative, but got {y.op}.")
+
+
+def remade(symbol: Symbol, renewed: Mapping[Symbol, Any]) -> Symbol:
+    """``symbol`` with arguments that are ``renewed``; an input as it is."""
+    if symbol.op == "input":
+        return symbol
+    return Symbol(symbol.op, *(renewed[a] if isinstance(a, Symbol) else a for a in symbol.args))
 
 
 def ordered(roots: list[Any]) -> list[Symbol]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..relaxation import SLOWEST
-from .expression import Symbol, apply, clamp, ordered
+from .expression import Symbol, apply, clamp, ordered, remade
 
 ENOUGH = 5e-8
 """Relative error at which a series ends: below the rounding of float32."""
@@ -46,9 +46,8 @@ def _apply_rule(roots: list[Any], rule: Rule, replaced: Mapping[Symbol, str]) ->
     def unique(formula: Any) -> Any:
         for symbol in ordered([formula]):
             if symbol not in same:
-                args = [same[a] if isinstance(a, Symbol) else a for a in symbol.args]
-                new = symbol if symbol.op == "input" else Symbol(symbol.op, *args)
-                one = merged.setdefault((symbol.op, *args), new)
+                new = remade(symbol, same)
+                one = merged.setdefault((new.op, *new.args), new)
                 same[symbol] = same[one] = one
                 bounds[one] = _bounds(one, bounds)
         return same[formula] if isinstance(formula, Symbol) else formula
@@ -56,11 +55,8 @@ def _apply_rule(roots: list[Any], rule: Rule, replaced: Mapping[Symbol, str]) ->
     for symbol in ordered(roots):
         if symbol in replaced:
             symbol_now = Symbol.named(replaced[symbol])
-        elif symbol.op == "input":
-            symbol_now = symbol
         else:
-            args = [renewed[a] if isinstance(a, Symbol) else a for a in symbol.args]
-            symbol_now = Symbol(symbol.op, *args)
+            symbol_now = remade(symbol, renewed)
         limits = _bounds(symbol_now, bounds)
         renewed[symbol] = unique(rule(symbol_now, bounds))
         if isinstance(renewed[symbol], Symbol):  # a rule changes the form, not the value
@@ -116,11 +112,8 @@ def from_half(results: dict[str, Any]) -> dict[str, Any]:
     for symbol in ordered(roots):
         if symbol.op == "expm1":
             fading(*_factor(symbol.args[0]))
-        elif symbol.op == "input":
-            renewed[symbol] = symbol
         else:
-            args = [renewed[a] if isinstance(a, Symbol) else a for a in symbol.args]
-            renewed[symbol] = Symbol(symbol.op, *args)
+            renewed[symbol] = remade(symbol, renewed)
     renewed_roots = [renewed[root] if isinstance(root, Symbol) else root for root in roots]
     return dict(zip(results, renewed_roots, strict=True))
 

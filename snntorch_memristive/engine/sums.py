@@ -9,7 +9,7 @@ from collections import Counter
 from functools import reduce
 from typing import Any, NamedTuple
 
-from .expression import Symbol, add, mul, ordered, sub
+from .expression import Symbol, add, mul, ordered, remade, sub
 
 
 class Sum(NamedTuple):
@@ -121,8 +121,6 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
             renewed[symbol] = sums[symbol].formula()
         elif symbol.op == "mul":
             renewed[symbol] = mul(*map(now, symbol.args))
-        elif symbol.op == "input":
-            renewed[symbol] = symbol
         else:
-            renewed[symbol] = Symbol(symbol.op, *map(now, symbol.args))
+            renewed[symbol] = remade(symbol, renewed)
     return {name: now(root) for name, root in results.items()}
