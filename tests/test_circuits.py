@@ -1,6 +1,6 @@
 """Physics of one neuron."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import pytest
@@ -203,6 +203,17 @@ def stated(**parts):
     return dataclass(frozen=True)(made)
 
 
+@dataclass(frozen=True)
+class Hidden(MIFCircuit):
+    gain: float = field(default=1.0, compare=False)
+    note: str = field(default="text may be hidden", compare=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Inherited(MIFCircuit):
+    gain: float = 1.0
+
+
 @pytest.mark.parametrize(
     ("circuit", "sentence"),
     [
@@ -219,6 +230,8 @@ def stated(**parts):
             stated(switching=lambda self, s, i: {"x": Relaxation(1e4 * (s["x"] + 1), 1e4)})(),
             "Expected .* to come to rest without input",
         ),
+        (Hidden(gain=0.5), "Expected circuits to be equal only .* does not see Hidden.gain"),
+        (Inherited(gain=0.5), "Expected circuits to be equal only .* does not see Inherited.gain"),
     ],
 )
 def test_a_circuit_that_is_not_wholly_stated_is_refused(circuit, sentence):

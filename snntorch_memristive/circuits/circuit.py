@@ -1,8 +1,9 @@
 """What every neuron circuit can be asked."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -96,11 +97,16 @@ def check_stated(circuit: Circuit) -> None:
 
     Raises:
         TypeError: if ``circuit`` is a class, or anything else that is no Circuit, or one of its
-            equations gives no Relaxation of states.
+            equations gives no Relaxation of states; or if two circuits that differ could be equal.
         ValueError: if ``v`` or ``c_mem`` is missing, or a state has no unit, or not one equation.
     """
     if not (isinstance(circuit, Circuit) and is_dataclass(circuit)):
         raise TypeError(f"Expected an instance of a Circuit, a dataclass, but got {circuit!r}.")
+    if unseen := list(_unseen(circuit)):
+        raise TypeError(
+            f"Expected circuits to be equal only if all that is in them is, but == does not see "
+            f"{', '.join(unseen)}: a dataclass with eq=False, or a field with compare=False?"
+        )
     name, states = type(circuit).__name__, getattr(circuit, "states", ())
     if "v" not in states:
         raise ValueError(f"Expected `v`, the membrane, among the states of {name}: {states}.")
@@ -123,6 +129,18 @@ def check_stated(circuit: Circuit) -> None:
             f"Expected one equation for each of the states {', '.join(states)} of {name}, "
             f"but got them for {', '.join(stated)}."
         )
+
+
+def _unseen(value: Any) -> Iterator[str]:
+    """Fields of a dataclass, and of those in it, that ``==`` does not see, but for text."""
+    owner = next(kind for kind in type(value).__mro__ if "__eq__" in vars(kind))
+    seen = {field.name for field in fields(owner if is_dataclass(owner) else value)}
+    for field in fields(value):
+        own = getattr(value, field.name)
+        if not ((field.compare and field.name in seen) or isinstance(own, str)):
+            yield f"{type(value).__name__}.{field.name}"
+        if is_dataclass(own):
+            yield from _unseen(own)
 
 
 def _close(before: Tensor, after: Tensor) -> bool:

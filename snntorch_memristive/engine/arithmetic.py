@@ -108,9 +108,19 @@ def _external(name: str) -> Callable[[Value], Value]:
     return function
 
 
-_expm1, _exp = _external("expm1"), _intrinsic("exp")
+_expm1, _exp, _log = _external("expm1"), _intrinsic("exp"), _intrinsic("log")
+
+
+@rearranged(EXACT)
+def log1p(x: Value) -> Value:
+    """log(1 + x): what is lost in 1 + x is made up for. After W. Kahan."""
+    whole = x + 1.0
+    return where(whole == 1.0, x, _log(whole) * (x / (whole - 1.0)))
+
+
 _SHARED: dict[str, Callable[..., Any]] = {
-    "log": _intrinsic("log"),
+    "log": _log,
+    "log1p": log1p,
     "reciprocal": reciprocal,
     "sqrt": _intrinsic("sqrt"),
     "where": where,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Dynamics
-from ..tracing import has_tangents, is_watched
+from ..tracing import has_tangents, is_watched, is_wrapped
 from .op import key_of
 from .program import trace
 
@@ -48,9 +48,7 @@ def _is_plain(tensor: Tensor) -> bool:
     """Is there memory behind ``tensor``, and may autograd keep it?"""
     if type(tensor) not in (Tensor, nn.Parameter):
         return False
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        return False
-    return not (tensor.is_inference() and torch.is_grad_enabled())
+    return not (is_wrapped(tensor) or (tensor.is_inference() and torch.is_grad_enabled()))
 
 
 @cache

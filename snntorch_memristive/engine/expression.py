@@ -107,6 +107,7 @@ UNARY: dict[str, Callable[[float], float]] = {
     "exp": math.exp,
     "expm1": math.expm1,
     "log": math.log,
+    "log1p": math.log1p,
     "sqrt": math.sqrt,
     "tanh": math.tanh,
     "atan": math.atan,
@@ -152,6 +153,16 @@ def add(a: Any, b: Any) -> Any:
     return apply("add", a, b)
 
 
+LARGEST_FACTOR = 1e15
+"""Up to here, and down to 1 over it, numbers are moved in products. Without a larger one, what it
+multiplies could leave the range of float32."""
+
+
+def is_movable(number: float) -> bool:
+    """May ``number`` multiply something else than it did?"""
+    return number == 0.0 or 1 / LARGEST_FACTOR <= abs(number) <= LARGEST_FACTOR
+
+
 def _has_factor(value: Any) -> bool:
     return isinstance(value, Symbol) and value.op == "mul" and _all_numbers(value.args[0])
 
@@ -162,6 +173,8 @@ def sub(a: Any, b: Any) -> Any:
         return a - b
     if _all_numbers(b) and b == 0.0:
         return a
+    if _all_numbers(a) and a == 0.0:
+        return mul(-1.0, b)
     if _has_factor(a) and _has_factor(b) and a.args[0] == b.args[0]:
         return mul(a.args[0], sub(a.args[1], b.args[1]))
     return apply("sub", a, b)
@@ -177,13 +190,17 @@ def mul(a: Any, b: Any) -> Any:
                 return 0.0
             if number == 1.0:
                 return other
-            if _has_factor(other):
+            if _has_factor(other) and is_movable(number * other.args[0]):
                 return mul(number * other.args[0], other.args[1])
             return apply("mul", number, other)
-    for factored, other in ((a, b), (b, a)):
-        if _has_factor(factored):
-            return mul(factored.args[0], mul(factored.args[1], other))
+    (number, a_), (other, b_) = _factor(a), _factor(b)
+    if all(map(is_movable, (number, other, number * other))):
+        return mul(number * other, apply("mul", a_, b_))
     return apply("mul", a, b)
+
+
+def _factor(value: Any) -> tuple[float, Any]:
+    return value.args if _has_factor(value) else (1.0, value)
 
 
 def div(a: Any, b: Any) -> Any:
@@ -238,8 +255,7 @@ def _extreme(a: Any, b: Any, is_a: Any) -> Any:
 
 def softplus(x: Any) -> Any:
     """``log(1 + exp(x))``, without overflow."""
-    size = abs(x)
-    return apply("log", apply("exp", -size) + 1.0) + (x + size) * 0.5
+    return apply("log1p", apply("exp", -abs(x))) + _extreme(x, 0.0, apply("less", 0.0, x))
 
 
 def _unary(op: str) -> Callable[[Any], Any]:
@@ -249,7 +265,6 @@ def _unary(op: str) -> Callable[[Any], Any]:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{op: _unary(op) for op in UNARY if not op.startswith("exp2")},
     "exp2": lambda x: power(2.0, x),
-    "log1p": lambda x: apply("log", x + 1.0),
     "cosh": lambda x: (apply("exp", x) + apply("exp", -x)) * 0.5,
     "softplus": softplus,
     "add": add,
@@ -326,6 +341,8 @@ def _parts(y: Symbol, g: Any) -> list[tuple[Any, Any]]:
             return [(x, mul(g, add(y, 1.0)))]
         case "log", (x,):
             return [(x, div(g, x))]
+        case "log1p", (x,):
+            return [(x, div(g, add(x, 1.0)))]
         case "sqrt", (x,):
             return [(x, div(mul(0.5, g), y))]
         case "tanh", (x,):

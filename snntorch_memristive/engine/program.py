@@ -5,14 +5,14 @@ from functools import cache
 from typing import Any
 
 from ..functional import Dynamics
-from .expression import Symbol, add, gradients, ordered
+from .expression import Symbol, add, gradients, is_movable, ordered
 from .layout import row_of_coefficient, row_of_record, row_of_state
 from .lines import write
 from .pieces import cut
 from .rewrite import from_half, powers_of_two, rewritten, shared_logistic, slow_relaxation
 from .sums import gathered
 
-EXPENSIVE = ("atan", "exp2", "exp2_within", "exp2m1", "log", "sigmoid", "sqrt", "tanh")
+EXPENSIVE = ("atan", "exp2", "exp2_within", "exp2m1", "log", "log1p", "sigmoid", "sqrt", "tanh")
 """Operations that cost more than to write their value down and read it back."""
 
 
@@ -25,6 +25,8 @@ class Phase:
     lines: tuple[str, ...]
     writes: tuple[str, ...]
     """Rows that change; the lines call the new value of ``row`` ``new_row``."""
+    may_be_reordered: bool = True
+    """Could every number in a product multiply something else than it does?"""
     pieces: tuple["Phase", ...] = ()
     """The same as loops one after the other, short ones, if it is cut at all: for a CPU."""
 
@@ -141,9 +143,11 @@ def _derivatives(
 def _phase(results: dict[str, Any], in_place: bool = True) -> Phase:
     """``in_place``, what is written where it was read need not be written if it is the same."""
     changed = {n: value for n, value in results.items() if not (in_place and _is_input(value, n))}
-    reads = [s.args[0] for s in ordered(list(changed.values())) if s.op == "input"]
+    symbols = ordered(list(changed.values()))
+    reads = [s.args[0] for s in symbols if s.op == "input"]
+    factors = [a for s in symbols if s.op == "mul" for a in s.args if isinstance(a, float)]
     lines = write({f"new_{name}": value for name, value in changed.items()})
-    return Phase(tuple(reads), tuple(lines), tuple(changed))
+    return Phase(tuple(reads), tuple(lines), tuple(changed), all(map(is_movable, factors)))
 
 
 def _in_pieces(results: dict[str, Any], in_place: bool = True) -> Phase:

@@ -23,7 +23,7 @@ from .value import (
     repeat,
     where,
 )
-from .workspace import Place, Workspace
+from .workspace import Place, Workspace, is_again
 
 TASK = ("n", "steps", "block", "share", "threads", "work", "come", "nonsense")
 """Whole numbers that a function is given, before addresses: how many neurons and time steps there
@@ -67,6 +67,7 @@ class _Function:
         self.task = Row(self.builder, function.args[0])
         self.numbers = {name: k for k, name in enumerate([*TASK, *getattr(plan, direction)])}
         self.n, self.steps, self.block = map(self.stated, ("n", "steps", "block"))
+        self.m = self.block
         self.size = space.size_forward if direction == "forward" else space.size_backward
         self.thread = self.task.add(self.numbers["come"], 1)
         self.work = self.given("work", self.thread * self.size)
@@ -178,7 +179,7 @@ def _is_nonsense(x: Value) -> Value:
 
 def _places(space: Workspace, phase: str) -> list[str]:
     """Where the rows of a phase begin."""
-    moving = ["at", "of"] if phase.endswith(("_kept", "_back")) else []
+    moving = ["at", "of"] if is_again(phase) else []
     return ["w", *moving, *space.outer(phase)]
 
 
@@ -214,8 +215,13 @@ def _phase(outside: _Function, name: str, phase: Phase) -> ir.Function:
     for piece in phase.pieces or (phase,):
         sources = {r: row(place) for r in piece.reads if (place := space.source(name, r))}
         targets = {r: row(space.target(name, r)) for r in piece.writes}
+        # What is made of derivatives is a sum of products, all of them rounded. Anything else stays
+        # in its order, lest a small number be lost beside a larger one.
+        derivatives = [r for r in sources if r.startswith("g_")]
         with loop(builder, Value(builder, m)) as j:
             scope = known | {r: source[j] for r, source in sources.items()}
+            if piece.may_be_reordered:
+                scope |= {r: scope[r].reordered() for r in derivatives}
             exec("\n".join(piece.lines), scope)  # calculating with values writes instructions
             for r, target in targets.items():
                 target[j] = scope[f"new_{r}"]
@@ -255,9 +261,8 @@ def _stored(function: _Function, k: int, chunk: Value, b: Value) -> Value:
 
 def _backward(function: _Function) -> None:
     plan, space, row = function.plan, function.space, function.row
+    function.clear(space.row("nothing"))
     with function.blocks() as b:
-        function.clear(space.row("nothing"))
-        function.clear(space.row("g_mem"))
         for name in plan.memristors:
             arrived = function.given_or_zeros(f"g_{name}_after", b)
             function.copy(arrived, row(space.row(f"g_{name}")))
@@ -270,8 +275,8 @@ def _backward(function: _Function) -> None:
             rest = function.steps - first
             size = where(rest < plan.chunk, rest, plan.chunk)
             _forward_again(function, b, chunk, size)
-            _back_again(function, b, first, size)
-        for name in plan.carried:
+            _back_again(function, b, chunk, size)
+        for name in plan.memristors:
             function.copy(row(space.row(f"g_{name}")), function.given(f"g_{name}_before", b))
         for name in plan.learned:
             function.copy(row(space.row(f"g_{name}")), function.given(f"g_{name}", b))
@@ -283,61 +288,72 @@ def _of(function: _Function, step: Any) -> Row:
 
 
 def _at(function: _Function, step: Any, substep: Any) -> Row:
-    """Where rows of a sub-step begin; behind the last one are the states after it."""
-    k = step * (function.plan.substeps + 1) + substep
+    """Where rows of a sub-step begin; behind the last one of a time step is the next one's first,
+    whose states are those that the last one has left."""
+    k = step * function.plan.substeps + substep
     return function.work + (k * function.space.substep + function.space.substeps_start)
+
+
+def _at_start(function: _Function, name: str, chunk: Value, b: Value) -> Row:
+    """What is carried from step to step as it was before the first step of a chunk."""
+    row = function.plan.carried.index(name)
+    stored = function.given("stored", _stored(function, row, chunk - 1, b))
+    return where(chunk == 0, function.given(f"{name}_before", b), stored)
+
+
+def _mem(function: _Function, chunk: Value, k: Value, b: Value) -> Row:
+    """The membrane before step ``k`` of a chunk."""
+    own = function.row(function.space.row_of_step("mem"), of=_of(function, k))
+    return where(k == 0, _at_start(function, "mem", chunk, b), own)
+
+
+def _memristors(function: _Function, chunk: Value, k: Value, s: Value, b: Value) -> dict[str, Row]:
+    """States before sub-step ``s`` of step ``k`` of a chunk, but for that of the membrane."""
+    is_first, at = k + s == 0, _at(function, k, s)
+    own = {
+        x: function.row(function.space.row_of_substep(x), at=at) for x in function.plan.memristors
+    }
+    return {x: where(is_first, _at_start(function, x, chunk, b), row) for x, row in own.items()}
 
 
 def _forward_again(function: _Function, b: Value, chunk: Value, size: Value) -> None:
     """The steps of a chunk once more, leaving every sub-step's rows behind."""
     plan, program, space, row = function.plan, function.program, function.space, function.row
-    zero = function.m.like(0)
-    starts = {"of": _of(function, zero), "at": _at(function, zero, zero)}
-    for row_, name in enumerate(plan.carried):
-        stored = function.given("stored", _stored(function, row_, chunk - 1, b))
-        before = where(chunk == 0, function.given(f"{name}_before", b), stored)
-        is_mem = name == "mem"
-        place = space.row_of_step(name) if is_mem else space.row_of_substep(name)
-        function.copy(before, row(place, **starts))
     with loop(function.builder, size) as k:
-        of, at = _of(function, k), _at(function, k, zero)
+        of, at = _of(function, k), _at(function, k, function.m.like(0))
         now = (chunk * plan.chunk + k) * function.n + b
-        mem = row(space.row_of_step("mem"), of=of)
-        function.call("enter", program.enter, input_=function.given("input_", now), mem=mem)
-        function.copy(row(space.row("i_in")), row(space.row_of_step("i_in"), of=of))
-        function.copy(row(space.row("v")), row(space.row_of_substep("v"), at=at))
+        outer = {"input_": function.given("input_", now), "mem": _mem(function, chunk, k, b)}
+        function.call("enter_kept", program.enter, at=at, of=of, **outer)
         with loop(function.builder, plan.substeps) as s:
-            at = _at(function, k, s)
-            function.call("substep_kept", program.substep_kept, at=at, of=of)
+            at, states = _at(function, k, s), _memristors(function, chunk, k, s, b)
+            function.call("substep_kept", program.substep_kept, at=at, of=of, **states)
         with function.builder.if_then((k + 1 < size).ir):
-            after, at, of = (
-                _at(function, k, plan.substeps),
-                _at(function, k + 1, zero),
-                _of(function, k + 1),
-            )
-            function.copy(row(space.row_of_substep("v"), at=after), row(space.row("v")))
-            for name in plan.memristors:
-                place = space.row_of_substep(name)
-                function.copy(row(place, at=after), row(place, at=at))
-            unread = {name: row(space.row(f"unread_{name}")) for name in plan.outputs[1:]}
-            mem = row(space.row_of_step("mem"), of=_of(function, k + 1))
-            function.call("leave", program.leave, mem=mem, **unread)
+            outer = {name: row(space.row(f"unread_{name}")) for name in plan.outputs[1:]}
+            outer["mem"] = row(space.row_of_step("mem"), of=_of(function, k + 1))
+            after = _at(function, k, plan.substeps)
+            function.call("leave_kept", program.leave, at=after, of=of, **outer)
 
 
-def _back_again(function: _Function, b: Value, first: Value, size: Value) -> None:
+def _back_again(function: _Function, b: Value, chunk: Value, size: Value) -> None:
     """The adjoint of the steps of a chunk, from the last to the first."""
-    plan, program, space = function.plan, function.program, function.space
+    plan, program, space, row = function.plan, function.program, function.space, function.row
+    g_mem, nothing = row(space.row("g_mem")), row(space.row("nothing"))
     with loop(function.builder, size) as done:
         k = size - 1 - done
-        now = (first + k) * function.n + b
+        step = chunk * plan.chunk + k
+        now = step * function.n + b
         of, at = _of(function, k), _at(function, k, plan.substeps)
-        given = {"g_mem_given": function.given_or_zeros("g_mem", now)}
-        given |= {f"g_{x}": function.given_or_zeros(f"g_{x}", now) for x in plan.outputs[1:]}
-        function.call("leave_back", program.leave_back, at=at, of=of, **given)
+        outer = {"g_mem": where(step + 1 == function.steps, nothing, g_mem)}
+        outer |= {"g_mem_given": function.given_or_zeros("g_mem", now)}
+        outer |= {f"g_{x}": function.given_or_zeros(f"g_{x}", now) for x in plan.outputs[1:]}
+        function.call("leave_back", program.leave_back, at=at, of=of, **outer)
         function.clear(space.row("g_i_in"))
-        with loop(function.builder, plan.substeps) as s:
-            at = _at(function, k, plan.substeps - 1 - s)
-            function.call("substep_back", program.substep_back, at=at, of=of)
+        with loop(function.builder, plan.substeps) as gone:
+            s = function.m.like(plan.substeps - 1) - gone
+            at, states = _at(function, k, s), _memristors(function, chunk, k, s, b)
+            function.call("substep_back", program.substep_back, at=at, of=of, **states)
         at = _at(function, k, function.m.like(0))
         outer = {name: function.given(name, now) for name in ("input_", "g_input_")}
+        outer["mem"] = _mem(function, chunk, k, b)
+        outer["g_mem"] = where(step == 0, function.given("g_mem_before", b), g_mem)
         function.call("enter_back", program.enter_back, at=at, of=of, **outer)

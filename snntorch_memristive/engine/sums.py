@@ -3,13 +3,27 @@
 A processor multiplies a term of a sum while it adds it, at no cost of its own. What costs is a
 number that multiplies a sum or a product. Here it moves into the terms of the sum, or into a sum
 that the product has as a factor; and terms that have the same number are added first.
+
+No digit is lost: what may cancel exactly, as ``a - b`` of two values that are near each other, is
+added first as before. Only beside products, which are rounded anyway, does the order not matter.
+And what a reciprocal, say, is taken of is left as it is: a small number in it may keep it from 0.
 """
 
+import math
 from collections import Counter
 from functools import reduce
 from typing import Any, NamedTuple
 
-from .expression import Symbol, add, mul, ordered, remade, sub
+from .expression import UNARY, Symbol, add, is_movable, mul, ordered, remade, sub
+
+LINEAR = ("add", "sub", "mul", "where")
+"""Operations that pass a small change of an argument on in proportion."""
+
+ROUNDED = ("mul", *UNARY)
+"""Operations whose results are rounded, and so cancel each other to that rounding only."""
+
+COMPARABLE = 1000.0
+"""Quotient up to which two numbers are made one."""
 
 
 class Sum(NamedTuple):
@@ -22,6 +36,15 @@ class Sum(NamedTuple):
     def products(self) -> int:
         """How many multiplications it takes."""
         return len({_size(factor) for factor in self.terms.values()} - {1.0})
+
+    @property
+    def may_be_opened(self) -> bool:
+        """May its terms be multiplied, or be added to others, one by one?
+
+        Two of them that are not rounded could cancel exactly.
+        """
+        exact = [s for s, f in self.terms.items() if _is_power_of_two(f) and s.op not in ROUNDED]
+        return len(exact) + (self.number != 0.0) <= 1
 
     def times(self, factor: float) -> "Sum":
         """All of it multiplied."""
@@ -48,9 +71,23 @@ class Sum(NamedTuple):
         return total
 
 
+def _of_one(value: Any, factor: float) -> Sum:
+    return Sum(0.0, {value: factor}) if isinstance(value, Symbol) else Sum(factor * value, {})
+
+
 def _size(factor: float) -> float:
     """Without the sign, and the last digits, in which factors differ that should be equal."""
-    return float(f"{abs(factor):.12g}")
+    return float(f"{abs(factor):.15g}")
+
+
+def _is_power_of_two(factor: float) -> bool:
+    """Does multiplying by ``factor`` round nothing?"""
+    return abs(math.frexp(factor)[0]) == 0.5
+
+
+def _are_comparable(a: float, b: float) -> bool:
+    """Is their sum as good as both, up to few digits?"""
+    return not (a and b) or COMPARABLE >= abs(a / b) >= 1 / COMPARABLE
 
 
 def gathered(results: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +96,7 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
     order = ordered(roots)
     uses = Counter(a for symbol in order for a in symbol.args if isinstance(a, Symbol))
     uses.update(root for root in roots if isinstance(root, Symbol))
+    untouched = {a for symbol in order if symbol.op not in LINEAR for a in symbol.args}
     sums: dict[Symbol, Sum] = {}
     renewed: dict[Symbol, Any] = {}
 
@@ -66,20 +104,23 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
         return renewed[value] if isinstance(value, Symbol) else value
 
     def as_term(value: Any, factor: float) -> Sum:
-        return Sum(0.0, {renewed[value]: factor})
+        return _of_one(now(value), factor)
 
     def as_sum(value: Any, factor: float) -> Sum:
         """``value``, something that is added, times ``factor``."""
-        if not isinstance(value, Symbol):
-            return Sum(factor * value, {})
-        own = sums.get(value, as_term(value, 1.0))
+        own = sums.get(value)
+        if own is None:
+            return as_product(value, factor)
         is_free = len(own.terms) == own.products == 1
-        # A number minus a term is left as it is: multiplied out it would lose digits.
-        is_safe = own.products or not own.number or abs(factor) == 1.0
-        if is_free or (value in sums and uses[value] == 1 and is_safe):
-            return own.times(factor)
+        multiplied = own.times(factor)
+        is_safe = own.may_be_opened and all(map(is_movable, multiplied.terms.values()))
+        return (
+            multiplied if is_safe and (is_free or uses[value] == 1) else as_product(value, factor)
+        )
+
+    def as_product(value: Any, factor: float) -> Sum:
         absorbed = absorb(value, factor) if factor != 1.0 else None
-        return as_term(value, factor) if absorbed is None else Sum(0.0, {absorbed: 1.0})
+        return as_term(value, factor) if absorbed is None else _of_one(absorbed, 1.0)
 
     def absorb(value: Any, factor: float) -> Any:
         """``value`` times ``factor``, if that takes no multiplication more than ``value``."""
@@ -88,7 +129,7 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
         if uses[value] != 1:
             return None
         match value.op, value.args:
-            case "mul", (float(number), b):
+            case "mul", (float(number), b) if is_movable(factor * number):
                 absorbed = absorb(b, factor * number)
                 return mul(factor * number, now(b)) if absorbed is None else absorbed
             case "mul", (a, b):
@@ -96,7 +137,9 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
                     absorbed = absorb(one, factor)
                     if absorbed is not None:
                         return mul(absorbed, now(other))
-            case "add" | "sub" as op, (a, b):
+            case "add" | "sub" as op, (a, b) if value in sums and (
+                sums[value].may_be_opened or _is_power_of_two(factor)
+            ):
                 parts = absorb(a, factor), absorb(b, factor)
                 if None not in parts:
                     return (add if op == "add" else sub)(*parts)
@@ -104,13 +147,17 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
 
     def added(a: Any, b: Any, sign: float) -> Sum:
         one, other = as_sum(a, 1.0), as_sum(b, sign)
-        if one.terms.keys() & other.terms.keys():
-            # Most of s + (s - t) / 1000 is s: 1.001 s - t / 1000 would round what is left.
+        # Most of s + (s - t) / 1000 is s: 1.001 s - t / 1000 would round what is left.
+        shares = one.terms.keys() & other.terms.keys()
+        if shares or not _are_comparable(one.number, other.number):
             one, other = as_term(a, 1.0), as_term(b, sign)
         return one.plus(other)
 
     for symbol in order:
         match symbol.op, symbol.args:
+            case "add" | "sub" as op, (a, b) if symbol in untouched:
+                renewed[symbol] = (add if op == "add" else sub)(now(a), now(b))
+                continue
             case "add", (a, b):
                 sums[symbol] = added(a, b, 1.0)
             case "sub", (a, b):

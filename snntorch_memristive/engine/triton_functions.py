@@ -75,6 +75,14 @@ def log(x):
 
 
 @triton.jit
+def log1p(x):
+    """log(1 + x): what is lost in 1 + x is made up for. After W. Kahan."""
+    whole = x + 1.0
+    ratio = tl.where(whole == 1.0, 1.0, x) / tl.where(whole == 1.0, 1.0, whole - 1.0)
+    return tl.where(whole == 1.0, x, tl.log(whole) * ratio)
+
+
+@triton.jit
 def sqrt(x):
     """Square root."""
     return tl.sqrt(x)

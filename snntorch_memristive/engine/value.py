@@ -17,13 +17,18 @@ CONDITION = ir.IntType(1)
 NUMBERS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 """Types by the names of their dtypes."""
 
-FAST = frozenset({"contract", "arcp", "nsz", "reassoc"})
-"""What may be rearranged unless a function says otherwise: everything, but NaN and infinity
-stay what they are."""
+FAST = frozenset({"contract", "arcp", "nsz"})
+"""What may be rearranged unless a function says otherwise: products and sums fused, divisions
+made products."""
+
+REORDERED = frozenset({"reassoc"})
+"""What may be done, too, to all that is made of a value: sums and products in another order."""
 
 
 class Value:
-    """A number, or a condition. The result of two may be rearranged as far as both allow it."""
+    """A number, or a condition. The result of two may be rearranged as far as both allow it, and
+    reordered if one of them may.
+    """
 
     __slots__ = ("builder", "flags", "ir")
     __hash__ = None  # type: ignore[assignment]  # == writes a comparison
@@ -38,6 +43,10 @@ class Value:
         """Is it a floating-point number?"""
         return self.ir.type in NUMBERS.values()
 
+    def reordered(self) -> "Value":
+        """The same number; what is made of it may be reordered."""
+        return Value(self.builder, self.ir, self.flags | REORDERED)
+
     def like(self, other: Any) -> "Value":
         """``other`` as a value of this one's type; a condition is 1 or 0."""
         if not isinstance(other, Value):
@@ -49,7 +58,7 @@ class Value:
 
     def _calculated(self, operation: str, a: Any, b: Any) -> "Value":
         a, b = alike(a, b)
-        flags = a.flags & b.flags
+        flags = a.flags & b.flags | (a.flags | b.flags) & REORDERED
         if a.is_real:
             write = getattr(self.builder, f"f{operation}")
             return Value(self.builder, write(a.ir, b.ir, flags=sorted(flags)), flags)

@@ -36,9 +36,13 @@ class Workspace:
         self._states = plan.states
         self._outer = {
             "enter": ("input_", "mem"),
+            "enter_kept": ("input_", "mem"),
+            "substep_kept": plan.memristors,
+            "substep_back": plan.memristors,
             "leave": plan.outputs,
-            "leave_back": ("g_mem_given", *(f"g_{name}" for name in plan.outputs[1:])),
-            "enter_back": ("input_", "g_input_"),
+            "leave_kept": plan.outputs,
+            "leave_back": ("g_mem", "g_mem_given", *(f"g_{name}" for name in plan.outputs[1:])),
+            "enter_back": ("input_", "g_input_", "mem", "g_mem"),
         }
         self.step = len(self._of_step) * BLOCK
         """Numbers that a time step leaves behind."""
@@ -47,7 +51,7 @@ class Workspace:
         self.steps_start = len(self._fixed) * BLOCK
         self.substeps_start = self.steps_start + plan.chunk * self.step
         self.size_forward = self.steps_start
-        self.size_backward = self.substeps_start + plan.chunk * (plan.substeps + 1) * self.substep
+        self.size_backward = self.substeps_start + (plan.chunk * plan.substeps + 1) * self.substep
 
     def outer(self, phase: str) -> tuple[str, ...]:
         """Rows that are parameters of ``phase``."""
@@ -69,9 +73,9 @@ class Workspace:
         """Where ``phase`` reads ``name``; None for a coefficient that is one number."""
         if name in self.outer(phase):
             return name, 0
-        if phase in ("substep_kept", "substep_back", "leave_back") and name in self._of_substep:
+        if is_again(phase) and name in self._of_substep:
             return self.row_of_substep(name)
-        if phase in ("substep_kept", "substep_back", "enter_back") and name in self._of_step:
+        if is_again(phase) and name in self._of_step:
             return self.row_of_step(name)
         return self.row(name) if name in self._fixed else None
 
@@ -81,6 +85,11 @@ class Workspace:
             start, offset = self.row_of_substep(name)
             return start, offset + self.substep
         return self.source(phase, name) or (name, 0)
+
+
+def is_again(phase: str) -> bool:
+    """Does ``phase`` work on rows of a time step and of a sub-step: has it been taken before?"""
+    return phase.endswith(("_kept", "_back"))
 
 
 def _numbered(names: list[str]) -> dict[str, int]:
