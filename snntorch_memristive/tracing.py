@@ -29,3 +29,8 @@ def is_watched() -> bool:
 def has_tangents() -> bool:
     """Are derivatives carried forward, so that any tensor may have one?"""
     return forward_ad._current_level >= 0
+
+
+def is_transformed() -> bool:
+    """Are we called under ``torch.func``, which has rules of its own for random numbers?"""
+    return torch._C._functorch.peek_interpreter_stack() is not None

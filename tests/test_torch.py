@@ -1,5 +1,6 @@
 """The neurons and layers under torch's own machinery."""
 
+import copy
 import os
 import socket
 
@@ -14,6 +15,7 @@ from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
 import snntorch_memristive as snnm
+from snntorch_memristive.crossbar import Array
 
 NUM_STEPS = 3
 
@@ -227,13 +229,43 @@ def test_a_setting_has_a_forward_derivative_after_a_call_without():
     assert_close(tangent, torch.func.jacrev(of_beta)(beta), rtol=1e-4, atol=1e-6)
 
 
-def test_nothing_without_numbers_stays_in_a_network():
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_nothing_without_numbers_stays_in_a_layer(is_warm):
     torch.manual_seed(0)
     rram = snnm.RRAM(levels=16, programming_error=0.02, spread=0.1)
-    net = nn.Sequential(snnm.RRAMLinear(4, 3, rram=rram), snnm.MIF(0.8))
-    x = torch.rand(2, 4)
-    spk, mem = net(x)
+    layer, x = snnm.RRAMLinear(4, 3, rram=rram), torch.rand(2, 4)
+    expected = copy.deepcopy(layer)(x)
+    if is_warm:
+        layer(x)
     with FakeTensorMode(allow_non_fake_inputs=True):
-        assert net(torch.rand(5, 4))[0].shape == (5, 3)
-    for got, wanted in zip(net(x), (spk, mem), strict=True):
-        assert_close(got, wanted, rtol=0, atol=0)
+        assert layer(torch.rand(2, 4)).shape == (2, 3)
+    assert_close(layer(x), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_a_crossbar_under_transforms(is_warm):
+    torch.manual_seed(0)
+    rram = snnm.RRAM(levels=16, programming_error=0.02, spread=0.1)
+    layer, x = snnm.RRAMLinear(4, 3, rram=rram), torch.rand(5, 2, 4)
+    of_its_own = copy.deepcopy(layer)
+    expected, weight = of_its_own(x), of_its_own.effective()
+    if is_warm:
+        layer(x)
+    assert_close(torch.func.vmap(layer)(x), expected)
+    assert_close(torch.func.jacrev(layer)(x[0, 0]), weight)
+    weights = torch.stack([layer.weight.detach(), -layer.weight.detach()])
+    mapped = torch.func.vmap(lambda w: functional_call(layer, {"weight": w}, (x[0],)))(weights)
+    assert_close(mapped[0], expected[0])
+
+
+def test_a_forward_derivative_passes_straight_through_levels_and_errors():
+    torch.manual_seed(0)
+    rram = snnm.RRAM(levels=16, programming_error=0.02)
+    layer = snnm.RRAMLinear(4, 3, rram=rram, array=Array(w_max=0.3)).double()
+    x, way = torch.rand(2, 4).double(), torch.randn(3, 4).double()
+
+    def of_weight(weight):
+        return functional_call(layer, {"weight": weight}, (x,))
+
+    _, slope = torch.func.jvp(of_weight, (layer.weight.detach(),), (way,))
+    assert_close(slope, x @ way.T)

@@ -1,5 +1,6 @@
 """What is drawn, written and broken in the cells of one chip."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -214,7 +215,7 @@ class Chip(nn.Module):
         for name, cells in self._cells().items():
             if cells.is_meta or not cells.numel():
                 continue
-            if not all(bool(end.isfinite()) for end in cells.detach().aminmax()):
+            if not all(map(math.isfinite, cells.detach().aminmax())):
                 raise ValueError(f"Expected a finite `{name}`, but it contains NaN or infinity.")
 
     def _drawn(self) -> tuple[str, ...]:
@@ -267,19 +268,18 @@ class Chip(nn.Module):
         """
         if effect not in self._drawn():
             return None
-        if torch.compiler.is_compiling():
-            seed = self.chip[EFFECTS.index(effect)]
-            return self._placed_draw(seed, name, band, uniform=effect == "stuck")
-        if self._kept_of != self._seeds_now():
+        is_compiling = torch.compiler.is_compiling()
+        if not is_compiling and self._kept_of != self._seeds_now():
             self._kept, self._kept_of = {}, self._seeds_now()
         key = effect, name, self._place(name, band)
-        if key not in self._kept:
+        draw = None if is_compiling else self._kept.get(key)
+        if draw is None:
             seed = self.chip[EFFECTS.index(effect)]
             draw = self._placed_draw(seed, name, band, uniform=effect == "stuck")
-            if not self.training or is_watched() or is_wrapped(draw) or draw.is_inference():
-                return draw
-            self._kept[key] = draw
-        return self._kept[key]
+            passes = is_compiling or is_watched() or is_wrapped(draw) or draw.is_inference()
+            if self.training and not passes:
+                self._kept[key] = draw
+        return draw
 
     def _missed_by(self, name: str, band: Band, asked: Tensor) -> Tensor | None:
         """The programming error of the cells of ``band``, in units of its standard deviation."""

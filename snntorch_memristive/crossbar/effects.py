@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ..devices import RRAM
 from ..tracing import has_tangents
-from ..units import Value
 
 BOLTZMANN = 8.617333e-5
 """Boltzmann's constant (eV/K)."""
@@ -35,12 +34,12 @@ def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     if draw is None:
         return g
     window = rram.g_on - rram.g_off
-    width: Value
     if isinstance(rram.programming_error, tuple):
-        width = rram.programming_width((g.detach() - rram.g_off) / window)
+        width = torch.as_tensor(rram.programming_width((g.detach() - rram.g_off) / window))
+        written = g.detach().addcmul(draw, width, value=window)
     else:
-        width = rram.programming_error
-    written = (draw * (width * window)).add_(g.detach()).clamp_(rram.g_off, rram.g_on)
+        written = torch.add(g.detach(), draw, alpha=rram.programming_error * window)
+    written = written.clamp_(rram.g_off, rram.g_on)
     return straight_through(written, g)
 
 

@@ -26,14 +26,13 @@ def to_pair(
     mapping: str = "differential",
 ) -> Tensor:  # shape: (2, *cells), S
     """Conductances of the pairs, for weights in [-w_max, w_max], which fill the window."""
-    window = rram.g_on - rram.g_off
+    half = weight * ((rram.g_on - rram.g_off) / (2 * w_max))
     if mapping == "offset":
         middle = (rram.g_on + rram.g_off) / 2
-        return middle + torch.stack([weight, torch.zeros_like(weight)]) * (window / (2 * w_max))
+        return torch.stack([half, torch.zeros_like(half)]).add_(middle)
     # Halves of |w| +- w and no clamp: its derivative at a weight of exactly 0 would not be 1.
-    size = weight.abs()
-    twice = torch.stack([size + weight, size - weight])
-    return rram.g_off + twice * (window / (2 * w_max))
+    size = half.abs()
+    return torch.stack([size + half, size - half]).add_(rram.g_off)
 
 
 def from_pair(
