@@ -206,7 +206,8 @@ def stated(**parts):
 @dataclass(frozen=True)
 class Hidden(MIFCircuit):
     gain: float = field(default=1.0, compare=False)
-    note: str = field(default="text may be hidden", compare=False)
+    source: str = field(default="may be hidden", compare=False)
+    worked_out: float = field(default=1.0, init=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +231,7 @@ class Inherited(MIFCircuit):
             stated(switching=lambda self, s, i: {"x": Relaxation(1e4 * (s["x"] + 1), 1e4)})(),
             "Expected .* to come to rest without input",
         ),
-        (Hidden(gain=0.5), "Expected circuits to be equal only .* does not see Hidden.gain"),
+        (Hidden(gain=0.5), "Expected circuits to be equal only .* does not see Hidden.gain:"),
         (Inherited(gain=0.5), "Expected circuits to be equal only .* does not see Inherited.gain"),
     ],
 )

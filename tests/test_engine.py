@@ -337,13 +337,17 @@ def test_numbers_move_to_where_they_cost_nothing():
         lambda x, y, s: (1.0 - x * y) + 1e-12,
         lambda x, y, s: (x - y) + s,
         lambda x, y, s: 0.5 * (x - y) + 0.5 * (s * s),
-        lambda x, y, s: 1e-3 * (1.0 - 2.0 * x) + s,
-        lambda x, y, s: s + (s - x) * 1e-3,
+        lambda x, y, s: 1e-3 * (2.0 - 2.0 * x) + s,
+        lambda x, y, s: s + 1e-3 * ((x - y) - s),
+        lambda x, y, s: (1.0 - x * y) + s,
+        lambda x, y, s: s * ((3.0 * x - 3.0 * y * y) + s),
+        lambda x, y, s: torch.where(x < 2.0, (torch.sigmoid(40.0 * x) - y) + s, x),
     ],
 )
 def test_what_may_cancel_is_added_first(formula):
     x, y, s = (Symbol.named(name) for name in ("x", "y", "s"))
     near = {"x": np.float32(1), "y": np.float32(1), "s": np.float32(1e-9), "F": np.float32}
+    near |= {"where": np.where, "sigmoid": lambda z: np.float32(1 / (1 + np.exp(-z)))}
     before, after = dict(near), dict(near)
     results = {"value": formula(x, y, s)}
     exec("\n".join(write(results)), before)
@@ -363,12 +367,15 @@ def test_no_number_leaves_the_range_of_float32(number):
     x = Symbol.named("x")
     value = x * number
     known = {"x": np.float32(1 / number), "F": np.float32}
-    for made in (value**8, value * value * x, (value * x) * value):
+    long = x
+    for _ in range(4):
+        long = (long * number) * x
+    for made in (value**8, value * value * x, (value * x) * value, number * (number * long), long):
         results = {"value": made, **dict(zip(("slope",), gradients({made: 1.0}, [x]), strict=True))}
         exact = {"x": float(known["x"]), "F": float}
         exec("\n".join(write(results)), exact)
-        with np.errstate(all="raise"):
-            exec("\n".join(write(gathered(rewritten(results)))), known)
+        lines = write(gathered(gathered(rewritten(results))))
+        exec("\n".join(lines), known)
         for name in results:
             assert known[name] == pytest.approx(exact[name], rel=1e-5)
 
@@ -625,6 +632,12 @@ def test_a_condition_is_one_or_zero_where_a_number_is_wanted(formula):
     assert_equal(results)
 
 
+def _converted(current, capacitance):
+    for _ in range(4):
+        current = (current / capacitance) * capacitance
+    return current
+
+
 @dataclass(frozen=True)
 class Stated(MIFCircuit):
     """A current with parts that a careless compiler would lose."""
@@ -641,13 +654,20 @@ class Stated(MIFCircuit):
             "subthreshold": lambda: 100.0 * torch.log1p(i_in / 1e2),
             "soft": lambda: 1e3 * softplus(i_in * 4e4 - 20.0),
             "Hill": lambda: 20e-6 * hill / (1 + hill),
+            "conversions": lambda: (((i_in * 1e10) * 1e10) * 1e10 * 1e5) * 1e-35,
+            "conversions by a capacitor": lambda: _converted(i_in, self.c_mem),
+            "guard that varies": lambda: 1e-10 / ((1.0 - full * full) + 1e-10 * state["x2"]),
             "far from 1": lambda: 20e-6 * torch.tanh(huge * 1e-35),
         }[self.formula]
         return super().membrane(state, current())
 
 
 @pytest.mark.parametrize(
-    "formula", ["guard", "guard of a product", "subthreshold", "soft", "Hill", "far from 1"]
+    "formula",
+    [
+        *("guard", "guard of a product", "guard that varies", "subthreshold", "soft", "Hill"),
+        *("far from 1", "conversions", "conversions by a capacitor"),
+    ],
 )
 def test_nothing_is_lost_beside_a_larger_number(formula):
     x = torch.linspace(0.1, 2.0, 48).repeat(5, 1)

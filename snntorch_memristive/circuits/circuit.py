@@ -132,15 +132,20 @@ def check_stated(circuit: Circuit) -> None:
 
 
 def _unseen(value: Any) -> Iterator[str]:
-    """Fields of a dataclass, and of those in it, that ``==`` does not see, but for text."""
+    """Fields of a dataclass, and of those in it, that ``==`` does not see.
+
+    Of these, the ``source`` of its numbers and what is worked out from the others may be.
+    """
     owner = next(kind for kind in type(value).__mro__ if "__eq__" in vars(kind))
     seen = {field.name for field in fields(owner if is_dataclass(owner) else value)}
     for field in fields(value):
-        own = getattr(value, field.name)
-        if not ((field.compare and field.name in seen) or isinstance(own, str)):
+        own = getattr(value, field.name, None)
+        is_seen = field.compare and field.name in seen
+        if field.init and field.name != "source" and not is_seen:
             yield f"{type(value).__name__}.{field.name}"
-        if is_dataclass(own):
-            yield from _unseen(own)
+        for part in own if isinstance(own, tuple) else (own,):
+            if is_dataclass(part):
+                yield from _unseen(part)
 
 
 def _close(before: Tensor, after: Tensor) -> bool:

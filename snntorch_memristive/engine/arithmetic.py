@@ -115,7 +115,8 @@ _expm1, _exp, _log = _external("expm1"), _intrinsic("exp"), _intrinsic("log")
 def log1p(x: Value) -> Value:
     """log(1 + x): what is lost in 1 + x is made up for. After W. Kahan."""
     whole = x + 1.0
-    return where(whole == 1.0, x, _log(whole) * (x / (whole - 1.0)))
+    loss = where(x < 1.0, x / (whole - 1.0), 1.0)
+    return where(whole == 1.0, x, _log(whole) * loss)
 
 
 _SHARED: dict[str, Callable[..., Any]] = {

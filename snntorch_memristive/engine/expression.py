@@ -154,8 +154,8 @@ def add(a: Any, b: Any) -> Any:
 
 
 LARGEST_FACTOR = 1e15
-"""Up to here, and down to 1 over it, numbers are moved in products. Without a larger one, what it
-multiplies could leave the range of float32."""
+"""Up to here, and down to 1 over it, numbers are moved in products, all of one together. Without a
+larger one, what it multiplies could leave the range of float32."""
 
 
 def is_movable(number: float) -> bool:
@@ -193,14 +193,18 @@ def mul(a: Any, b: Any) -> Any:
             if _has_factor(other) and is_movable(number * other.args[0]):
                 return mul(number * other.args[0], other.args[1])
             return apply("mul", number, other)
-    (number, a_), (other, b_) = _factor(a), _factor(b)
+    (number, a_), (other, b_) = _split(a), _split(b)
     if all(map(is_movable, (number, other, number * other))):
         return mul(number * other, apply("mul", a_, b_))
     return apply("mul", a, b)
 
 
-def _factor(value: Any) -> tuple[float, Any]:
-    return value.args if _has_factor(value) else (1.0, value)
+def _split(value: Any) -> tuple[float, Any]:
+    """All numbers that ``value`` is multiplied by, and what is."""
+    if not _has_factor(value):
+        return 1.0, value
+    number, rest = _split(value.args[1])
+    return value.args[0] * number, rest
 
 
 def div(a: Any, b: Any) -> Any:

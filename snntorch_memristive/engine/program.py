@@ -1,11 +1,12 @@
 """A neuron's time step and its adjoint, as lines of code."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from ..functional import Dynamics
-from .expression import Symbol, add, gradients, is_movable, ordered
+from .expression import Symbol, add, gradients, ordered
 from .layout import row_of_coefficient, row_of_record, row_of_state
 from .lines import write
 from .pieces import cut
@@ -14,6 +15,9 @@ from .sums import gathered
 
 EXPENSIVE = ("atan", "exp2", "exp2_within", "exp2m1", "log", "log1p", "sigmoid", "sqrt", "tanh")
 """Operations that cost more than to write their value down and read it back."""
+
+RANGE = 1e30
+"""A product of numbers below it, and above 1 over it, is well inside of the range of float32."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Phase:
     writes: tuple[str, ...]
     """Rows that change; the lines call the new value of ``row`` ``new_row``."""
     may_be_reordered: bool = True
-    """Could every number in a product multiply something else than it does?"""
+    """Can products and sums be taken in another order, without leaving the range of float32?"""
     pieces: tuple["Phase", ...] = ()
     """The same as loops one after the other, short ones, if it is cut at all: for a CPU."""
 
@@ -145,9 +149,24 @@ def _phase(results: dict[str, Any], in_place: bool = True) -> Phase:
     changed = {n: value for n, value in results.items() if not (in_place and _is_input(value, n))}
     symbols = ordered(list(changed.values()))
     reads = [s.args[0] for s in symbols if s.op == "input"]
-    factors = [a for s in symbols if s.op == "mul" for a in s.args if isinstance(a, float)]
     lines = write({f"new_{name}": value for name, value in changed.items()})
-    return Phase(tuple(reads), tuple(lines), tuple(changed), all(map(is_movable, factors)))
+    return Phase(tuple(reads), tuple(lines), tuple(changed), _may_be_reordered(symbols))
+
+
+def _may_be_reordered(symbols: list[Symbol]) -> bool:
+    """Could the numbers in every product be multiplied with each other, in any order?"""
+    extremes: dict[Any, tuple[float, float]] = {}
+    for symbol in symbols:
+        if symbol.op == "mul":
+            parts = [_extremes(a) if isinstance(a, float) else extremes[a] for a in symbol.args]
+            extremes[symbol] = math.prod(p[0] for p in parts), math.prod(p[1] for p in parts)
+        else:
+            extremes[symbol] = 1.0, 1.0
+    return all(low > 1 / RANGE and high < RANGE for low, high in extremes.values())
+
+
+def _extremes(number: float) -> tuple[float, float]:
+    return min(1.0, abs(number)), max(1.0, abs(number))
 
 
 def _in_pieces(results: dict[str, Any], in_place: bool = True) -> Phase:

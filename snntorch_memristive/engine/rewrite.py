@@ -20,6 +20,7 @@ FURTHEST = 32.0
 """Offset (in powers of two) up to which a logistic may share: at the cut it is 0 or 1 to 3e-10."""
 
 Bounds = tuple[float, float]
+EVERYWHERE: Bounds = (-math.inf, math.inf)
 Known = dict[Any, Bounds]
 Rule = Callable[[Symbol, Known], Any]
 
@@ -49,7 +50,7 @@ def _apply_rule(roots: list[Any], rule: Rule, replaced: Mapping[Symbol, str]) ->
                 new = remade(symbol, same)
                 one = merged.setdefault((new.op, *new.args), new)
                 same[symbol] = same[one] = one
-                bounds[one] = _bounds(one, bounds)
+                bounds[one] = bounds_of(one, bounds)
         return same[formula] if isinstance(formula, Symbol) else formula
 
     for symbol in ordered(roots):
@@ -57,7 +58,7 @@ def _apply_rule(roots: list[Any], rule: Rule, replaced: Mapping[Symbol, str]) ->
             symbol_now = Symbol.named(replaced[symbol])
         else:
             symbol_now = remade(symbol, renewed)
-        limits = _bounds(symbol_now, bounds)
+        limits = bounds_of(symbol_now, bounds)
         renewed[symbol] = unique(rule(symbol_now, bounds))
         if isinstance(renewed[symbol], Symbol):  # a rule changes the form, not the value
             bounds[renewed[symbol]] = limits
@@ -190,7 +191,7 @@ def _affine(formula: Any) -> tuple[Any, float, float]:
     return formula, scale, offset
 
 
-def _bounds(symbol: Symbol, known: Known) -> Bounds:
+def bounds_of(symbol: Symbol, known: Known) -> Bounds:
     """Between which numbers the value of ``symbol`` surely is."""
     limits = [known.get(a) if isinstance(a, Symbol) else (a, a) for a in symbol.args]
     match symbol.op, limits:
@@ -203,4 +204,4 @@ def _bounds(symbol: Symbol, known: Known) -> Bounds:
         case "mul", [(a, b), (c, d)] if all(map(math.isfinite, (a, b, c, d))):
             corners = a * c, a * d, b * c, b * d
             return min(corners), max(corners)
-    return -math.inf, math.inf
+    return EVERYWHERE

@@ -50,8 +50,8 @@ def generate(dynamics: Dynamics, plan: Layout, dtype: str, direction: str) -> tu
 class _Function:
     """The function ``forward`` or ``backward`` while it is written, and the phases that it calls.
 
-    Rows of numbers are where ``places`` begin, each of which overlaps no other: the fixed rows
-    of the workspace, those of a time step, those of a sub-step, and what is given.
+    Rows of numbers are where ``places`` begin: the fixed rows of the workspace, those of a time
+    step, those of a sub-step, and what is given. What a phase writes, it reaches from one only.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ def _places(space: Workspace, phase: str) -> list[str]:
 def _function(
     module: ir.Module, name: str, parameters: list[ir.Type]
 ) -> tuple[ir.Function, ir.IRBuilder]:
-    """A function of the module's own, whose pointers point at memory that does not overlap."""
+    """A function of the module's own, that reaches what it writes through one pointer only."""
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
     function.linkage = "internal"
     function.attributes.add("noinline")  # what the pointers promise holds inside of it

@@ -5,8 +5,9 @@ number that multiplies a sum or a product. Here it moves into the terms of the s
 that the product has as a factor; and terms that have the same number are added first.
 
 No digit is lost: what may cancel exactly, as ``a - b`` of two values that are near each other, is
-added first as before. Only beside products, which are rounded anyway, does the order not matter.
-And what a reciprocal, say, is taken of is left as it is: a small number in it may keep it from 0.
+added first as before. Beside multiples of them, which are rounded anyway, the order does not
+matter; nor if a number is known to be larger than all that is added to it. And the very sum that
+a reciprocal, say, is taken of is left as it is: a small number in it may keep it from 0.
 """
 
 import math
@@ -14,13 +15,11 @@ from collections import Counter
 from functools import reduce
 from typing import Any, NamedTuple
 
-from .expression import UNARY, Symbol, add, is_movable, mul, ordered, remade, sub
+from .expression import Symbol, add, is_movable, mul, ordered, remade, sub
+from .rewrite import EVERYWHERE, Known, bounds_of
 
 LINEAR = ("add", "sub", "mul", "where")
 """Operations that pass a small change of an argument on in proportion."""
-
-ROUNDED = ("mul", *UNARY)
-"""Operations whose results are rounded, and so cancel each other to that rounding only."""
 
 COMPARABLE = 1000.0
 """Quotient up to which two numbers are made one."""
@@ -37,14 +36,17 @@ class Sum(NamedTuple):
         """How many multiplications it takes."""
         return len({_size(factor) for factor in self.terms.values()} - {1.0})
 
-    @property
-    def may_be_opened(self) -> bool:
+    def may_be_opened(self, bounds: Known) -> bool:
         """May its terms be multiplied, or be added to others, one by one?
 
         Two of them that are not rounded could cancel exactly.
         """
-        exact = [s for s, f in self.terms.items() if _is_power_of_two(f) and s.op not in ROUNDED]
-        return len(exact) + (self.number != 0.0) <= 1
+        exact = sum(map(_is_round, self.terms.values())) + (self.number != 0.0)
+        largest = sum(
+            abs(factor) * max(map(abs, bounds.get(term, EVERYWHERE)))
+            for term, factor in self.terms.items()
+        )
+        return exact <= 1 or 2 * largest < abs(self.number)
 
     def times(self, factor: float) -> "Sum":
         """All of it multiplied."""
@@ -85,6 +87,11 @@ def _is_power_of_two(factor: float) -> bool:
     return abs(math.frexp(factor)[0]) == 0.5
 
 
+def _is_round(factor: float) -> bool:
+    """Has ``factor`` so few digits, as 3 or 1.5 have, that many of its multiples are exact?"""
+    return (math.frexp(factor)[0] * 2**10).is_integer()
+
+
 def _are_comparable(a: float, b: float) -> bool:
     """Is their sum as good as both, up to few digits?"""
     return not (a and b) or COMPARABLE >= abs(a / b) >= 1 / COMPARABLE
@@ -97,6 +104,7 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
     uses = Counter(a for symbol in order for a in symbol.args if isinstance(a, Symbol))
     uses.update(root for root in roots if isinstance(root, Symbol))
     untouched = {a for symbol in order if symbol.op not in LINEAR for a in symbol.args}
+    bounds: Known = {}
     sums: dict[Symbol, Sum] = {}
     renewed: dict[Symbol, Any] = {}
 
@@ -113,7 +121,7 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
             return as_product(value, factor)
         is_free = len(own.terms) == own.products == 1
         multiplied = own.times(factor)
-        is_safe = own.may_be_opened and all(map(is_movable, multiplied.terms.values()))
+        is_safe = own.may_be_opened(bounds) and all(map(is_movable, multiplied.terms.values()))
         return (
             multiplied if is_safe and (is_free or uses[value] == 1) else as_product(value, factor)
         )
@@ -125,7 +133,7 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
     def absorb(value: Any, factor: float) -> Any:
         """``value`` times ``factor``, if that takes no multiplication more than ``value``."""
         if not isinstance(value, Symbol):
-            return factor * value
+            return factor * value if is_movable(factor * value) else None
         if uses[value] != 1:
             return None
         match value.op, value.args:
@@ -138,7 +146,7 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
                     if absorbed is not None:
                         return mul(absorbed, now(other))
             case "add" | "sub" as op, (a, b) if value in sums and (
-                sums[value].may_be_opened or _is_power_of_two(factor)
+                sums[value].may_be_opened(bounds) or _is_power_of_two(factor)
             ):
                 parts = absorb(a, factor), absorb(b, factor)
                 if None not in parts:
@@ -154,20 +162,22 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
         return one.plus(other)
 
     for symbol in order:
+        bounds[symbol] = bounds_of(symbol, bounds)
         match symbol.op, symbol.args:
             case "add" | "sub" as op, (a, b) if symbol in untouched:
                 renewed[symbol] = (add if op == "add" else sub)(now(a), now(b))
-                continue
             case "add", (a, b):
                 sums[symbol] = added(a, b, 1.0)
             case "sub", (a, b):
                 sums[symbol] = added(a, b, -1.0)
             case "mul", (float(number), b):
                 sums[symbol] = as_sum(b, number)
+            case "mul", (a, b):
+                renewed[symbol] = mul(now(a), now(b))
+            case _:
+                renewed[symbol] = remade(symbol, renewed)
         if symbol in sums:
             renewed[symbol] = sums[symbol].formula()
-        elif symbol.op == "mul":
-            renewed[symbol] = mul(*map(now, symbol.args))
-        else:
-            renewed[symbol] = remade(symbol, renewed)
+        if isinstance(renewed[symbol], Symbol):  # its form has changed, not its value
+            bounds[renewed[symbol]] = bounds[symbol]
     return {name: now(root) for name, root in results.items()}

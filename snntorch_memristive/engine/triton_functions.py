@@ -78,8 +78,9 @@ def log(x):
 def log1p(x):
     """log(1 + x): what is lost in 1 + x is made up for. After W. Kahan."""
     whole = x + 1.0
-    ratio = tl.where(whole == 1.0, 1.0, x) / tl.where(whole == 1.0, 1.0, whole - 1.0)
-    return tl.where(whole == 1.0, x, tl.log(whole) * ratio)
+    is_tiny = whole == 1.0
+    loss = tl.where(x < 1.0, x / tl.where(is_tiny, 1.0, whole - 1.0), 1.0)
+    return tl.where(is_tiny, x, tl.log(whole) * loss)
 
 
 @triton.jit
