@@ -177,7 +177,7 @@ def measure_growth(repeats: int) -> dict[str, dict[str, float]]:
     neuron = snnm.MIF(0.9, solver="exponential")
     axes = {
         "neurons": [(10, n) for n in (10**4, 10**5, 10**6, 10**7)],
-        "time steps": [(t, 10**4) for t in (10, 100, 1000)],
+        "time steps": [(t, 10**4) for t in (10, 100, 1000, 10**4)],
     }
     for name, shapes in axes.items():
         work = {math.prod(s): there_and_back(neuron.sequence, s) for s in shapes}

@@ -89,6 +89,9 @@ RECIPES = {
 
 SPECIAL = {
     ("fashion-mnist", "conv64"): {"lr": 2e-3},
+    ("fashion-mnist", "conv512"): {"dropout": 0.3},
+    ("fashion-mnist", "conv512", "memristive"): {"scale": 6.0, "num_steps": 3},
+    ("fashion-mnist", "conv512", "leaky"): {"scale": 1.0},
     ("fashion-mnist", "dense256"): {"mirror": False},
     ("fashion-mnist", "dense1000"): {"mirror": False},
     ("fashion-mnist", "dense256", "memristive"): {"lr": 5e-4, "scale": 6.0},
@@ -253,9 +256,12 @@ def recurrent(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), *first, *parts.head(256, classes))
 
 
-def convolutional(first: int, second: int) -> Callable[[Parts, torch.Size, int], nn.Sequential]:
+def convolutional(
+    first: int, second: int, hidden: int = 0
+) -> Callable[[Parts, torch.Size, int], nn.Sequential]:
     """Makes a network of two convolutions of so many channels, each followed by a pooling of two
-    by two; it raises ValueError if nothing would be left of so small an image.
+    by two, and of a hidden layer, if it is to have one; it raises ValueError if nothing would be
+    left of so small an image.
     """
 
     def make(parts: Parts, image: torch.Size, classes: int) -> nn.Sequential:
@@ -269,7 +275,10 @@ def convolutional(first: int, second: int) -> Callable[[Parts, torch.Size, int],
                 "Expected images of at least 16 x 16 for a network of convolutions, "
                 f"but got {tuple(image)}."
             )
-        return nn.Sequential(*layers, nn.Flatten(), *parts.head(second * height * width, classes))
+        layers, seen = [*layers, nn.Flatten()], second * height * width
+        if hidden:
+            layers, seen = [*layers, parts.linear(seen, hidden), parts.neuron()], hidden
+        return nn.Sequential(*layers, *parts.head(seen, classes))
 
     return make
 
@@ -280,6 +289,7 @@ NETS = {
     "recurrent256": recurrent,
     "conv": convolutional(16, 32),
     "conv64": convolutional(32, 64),
+    "conv512": convolutional(32, 64, hidden=512),
 }
 """What ``--net`` takes: how to make it of parts, for images of a shape and a number of classes."""
 
