@@ -31,6 +31,7 @@ def has_tangents() -> bool:
     return forward_ad._current_level >= 0
 
 
-def is_transformed() -> bool:
-    """Are we called under ``torch.func``, which has rules of its own for random numbers?"""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+def is_observed() -> bool:
+    """Does somebody record, watch or transform (``torch.func``) what is done here?"""
+    is_compiling = torch.compiler.is_compiling()
+    return is_compiling or is_watched() or torch._C._functorch.peek_interpreter_stack() is not None

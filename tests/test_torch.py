@@ -229,6 +229,18 @@ def test_a_setting_has_a_forward_derivative_after_a_call_without():
     assert_close(tangent, torch.func.jacrev(of_beta)(beta), rtol=1e-4, atol=1e-6)
 
 
+def test_nothing_without_numbers_stays_in_a_network():
+    torch.manual_seed(0)
+    rram = snnm.RRAM(levels=16, programming_error=0.02, spread=0.1)
+    net = nn.Sequential(snnm.RRAMLinear(4, 3, rram=rram), snnm.MIF(0.8))
+    x = torch.rand(2, 4)
+    spk, mem = net(x)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert net(torch.rand(5, 4))[0].shape == (5, 3)
+    for got, wanted in zip(net(x), (spk, mem), strict=True):
+        assert_close(got, wanted, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("is_warm", [True, False])
 def test_nothing_without_numbers_stays_in_a_layer(is_warm):
     torch.manual_seed(0)

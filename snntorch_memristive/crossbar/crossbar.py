@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..devices import Ohmic
-from ..tracing import has_tangents, is_traced, is_transformed, is_watched
+from ..tracing import has_tangents, is_observed, is_traced
 from .array import Array, from_lines, to_lines
 from .chip import FAULTS, Chip
 from .draws import Band
@@ -365,8 +365,7 @@ class Crossbar(Chip):
 
 
 def _are_unreadable(cells: dict[str, Tensor]) -> bool:
-    is_seen = is_watched() or is_transformed()
-    return is_seen or any(is_traced(c) or c.is_meta for c in cells.values())
+    return is_observed() or any(c.is_meta for c in cells.values())
 
 
 def _as(like: Tensor, draw: Tensor | None) -> Tensor | None:

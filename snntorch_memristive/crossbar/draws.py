@@ -10,7 +10,7 @@ from types import EllipsisType
 import torch
 from torch import Tensor
 
-from ..tracing import is_traced, is_transformed, is_watched
+from ..tracing import is_observed
 
 WHOLE = 1 << 19
 """Up to so many, cells are one band."""
@@ -36,8 +36,7 @@ def drawn(seed: Tensor, place: int, shape: Sequence[int], uniform: bool) -> Tens
 
     The generator of torch's CPU, whatever the device, so that a seed names one chip.
     """
-    is_plain = not (is_traced(seed) or is_watched() or is_transformed())
-    return (_draw if is_plain else _recorded_draw)(seed, place, shape, uniform)
+    return (_recorded_draw if is_observed() else _draw)(seed, place, shape, uniform)
 
 
 def _draw(seed: Tensor, place: int, shape: Sequence[int], uniform: bool) -> Tensor:

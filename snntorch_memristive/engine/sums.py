@@ -122,9 +122,8 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
         is_free = len(own.terms) == own.products == 1
         multiplied = own.times(factor)
         is_safe = own.may_be_opened(bounds) and all(map(is_movable, multiplied.terms.values()))
-        return (
-            multiplied if is_safe and (is_free or uses[value] == 1) else as_product(value, factor)
-        )
+        opens = is_safe and (is_free or uses[value] == 1)
+        return multiplied if opens else as_product(value, factor)
 
     def as_product(value: Any, factor: float) -> Sum:
         absorbed = absorb(value, factor) if factor != 1.0 else None
