@@ -15,6 +15,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # so many processes, so many cores: a t
 SHARED = pathlib.Path(__file__).parents[2] / "shared" / "data"
 
 
+@pytest.fixture
+def set_threads():
+    """``torch.set_num_threads``, undone after the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def data_root():
     """Folder with mnist/ and fashion-mnist/, or a skip that says why."""

@@ -149,13 +149,6 @@ def test_sizes_around_a_block(size):
     assert_equal(both_engines(some_input(20, size)))
 
 
-@pytest.fixture
-def set_threads():
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("with_openmp", [True, False])
 def test_threads_change_nothing(set_threads, monkeypatch, with_openmp):
     if not with_openmp:

@@ -53,9 +53,9 @@ class Chip(nn.Module):
     a write starts the drift anew.
 
     A chip is remembered by the seeds of its draws, in the buffer ``chip``, its age and its faults,
-    so ``state_dict`` holds it in a few bytes. (Another release of torch may draw other numbers from
-    a seed.) A digital checkpoint loads as it is and keeps the chip that is there; a chip of another
-    device, or of other cells, is refused.
+    so ``state_dict`` holds it in a few bytes. A seed gives the same numbers with every release of
+    torch and on every device. A digital checkpoint loads as it is and keeps the chip that is there;
+    a chip of another device, or of other cells, is refused.
     """
 
     _kept: dict[tuple, Tensor]
@@ -261,13 +261,11 @@ class Chip(nn.Module):
 
         return self._by_cell(draw, name, band, cells.expand(2, *cells.shape))
 
-    def _draw(self, effect: str, name: str, band: Band) -> Tensor | None:
-        """What ``effect`` takes from the chip for the cells of ``band``; None if it is off.
+    def _draw(self, effect: str, name: str, band: Band) -> Tensor:
+        """What ``effect``, which is on, takes from the chip for the cells of ``band``.
 
         Kept while training, where the weights are written again and again.
         """
-        if effect not in self._drawn():
-            return None
         is_compiling = torch.compiler.is_compiling()
         if not is_compiling and self._kept_of != self._seeds_now():
             self._kept, self._kept_of = {}, self._seeds_now()
@@ -281,11 +279,12 @@ class Chip(nn.Module):
                 self._kept[key] = draw
         return draw
 
-    def _missed_by(self, name: str, band: Band, asked: Tensor) -> Tensor | None:
-        """The programming error of the cells of ``band``, in units of its standard deviation."""
-        if not self.rram.has_programming_error or self.rram.tolerance is None:
-            return self._draw("programming", name, band)
-        return self._verified(name, band, asked)[..., 0]
+    def _draws(self, name: str, band: Band, asked: Tensor) -> dict[str, Tensor]:
+        """What the chip draws for cells of ``band`` that are ``asked`` for (S), by effect."""
+        draws = {effect: self._draw(effect, name, band) for effect in self._drawn()}
+        if "programming" in draws and self.rram.tolerance is not None:
+            draws["programming"] = self._verified(name, band, asked)[..., 0]
+        return draws
 
     def _verified(self, name: str, band: Band, asked: Tensor) -> Tensor:
         """Error, repeats and misses of cells ``asked`` for (S). Shape: (2, *cells, 3)."""

@@ -6,18 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..devices import Ohmic
+from ..devices import RRAM, Ohmic
 from ..tracing import has_tangents, is_observed, is_traced
 from .array import Array, from_lines, to_lines
+from .cells import WORTH, halves_asked, is_compiled, through_cells
 from .chip import FAULTS, Chip
 from .draws import Band
-from .effects import drift, fail, misprogram, quantise, spread, stick, wear, white_variance
-from .mapping import (
-    clip,
-    from_pair,
-    to_pair,
-    weight_per_siemens,
-)
+from .effects import fail, folds, programmed, white_variance
+from .mapping import from_pair, weight_per_siemens
 from .noise import of_cells
 from .written import Written
 
@@ -107,7 +103,8 @@ class Crossbar(Chip):
 
     def effective(self, name: str = "weight") -> Tensor | None:
         """The weight (or bias) that the array stands for; None if the layer has no bias."""
-        return self._stands_for(self._written_now()).get(name)
+        cells = self._cells()
+        return self._stands_for(self._written_now(cells), cells).get(name)
 
     # From weights to conductances and back
 
@@ -115,28 +112,25 @@ class Crossbar(Chip):
         return self._aimed(self._cells()[name][band], self.w_max())
 
     def _aimed(self, cells: Tensor, w_max: Tensor) -> Tensor:
-        cells = cells.to(w_max.dtype)
-        if self.array.w_max is not None:
-            cells = clip(cells, w_max)
-        return quantise(to_pair(cells, self.rram, w_max, self.array.mapping), self.rram)
+        return torch.stack(halves_asked(cells.to(w_max.dtype), *self._told(w_max)))
+
+    def _told(self, w_max: Tensor) -> tuple[RRAM, Tensor, str, bool]:
+        """What it takes to know which conductances a weight asks for."""
+        return self.rram, w_max, self.array.mapping, self.array.w_max is not None
 
     def _programmed(self, name: str, cells: Tensor, band: Band, w_max: Tensor) -> Tensor:
         """Conductances (S) of the cells of ``band``, (2, ...), by way of every effect."""
-        rram = self.rram
-
-        def draw(effect: str) -> Tensor | None:
-            return _as(w_max, self._draw(effect, name, band))
-
         asked = self._aimed(cells[band], w_max)
-        g = misprogram(asked, rram, _as(w_max, self._missed_by(name, band, asked)))
-        g = spread(g, rram, draw("spread"))
-        if rram.drifts:
-            g = drift(g, rram, draw("drift"), self.age_in_us[1] * 1e-6)
-        if rram.wears_out:
-            g = wear(g, rram, draw("endurance"), self.times_written)
-        g = stick(g, rram, draw("stuck"))
+        draws = {e: draw.to(asked) for e, draw in self._draws(name, band, asked).items()}
+        g = programmed(asked, self.rram, draws, *self._since(w_max))
         faults = self._buffers.get(FAULTS + name)
-        return fail(g, rram, None if faults is None else faults[:, band])
+        return fail(g, self.rram, None if faults is None else faults[:, band])
+
+    def _since(self, w_max: Tensor) -> tuple[Tensor, Tensor]:
+        """For how long the cells have drifted, see ``folds``, and how often they were written."""
+        zero = torch.zeros_like(w_max)
+        passed = folds(self.rram, self.age_in_us[1] * 1e-6) if self.rram.drifts else zero
+        return passed.to(w_max), self.times_written[0] if self.rram.wears_out else zero
 
     def _mapped(self, cells: dict[str, Tensor], w_max: Tensor) -> dict[str, Tensor]:
         """The weights that the cells stand for."""
@@ -151,9 +145,16 @@ class Crossbar(Chip):
 
     def _mapped_in_bands(self, name: str, cells: Tensor, w_max: Tensor) -> Tensor:
         def mapped(band: Band) -> Tensor:
+            if in_one_loop:
+                draws = {effect: self._draw(effect, name, band) for effect in self._drawn()}
+                since = self._since(w_max)
+                return through_cells(cells[band], *self._told(w_max), draws, *since)
             g = self._programmed(name, cells, band, w_max)
             return from_pair(g, self.rram, w_max, self.array.mapping).to(cells.dtype)
 
+        is_stated = self.rram.tolerance is None and FAULTS + name not in self._buffers
+        is_large = max(c.numel() for c in self._cells().values()) >= WORTH
+        in_one_loop = is_stated and is_large and is_compiled(cells)
         bands = self._bands(name)
         if len(bands) == 1:
             return mapped(bands[0])
@@ -180,8 +181,11 @@ class Crossbar(Chip):
         return 2 * cells.numel()
 
     def _cells(self) -> dict[str, Tensor]:
-        cells: dict[str, Any] = {"weight": self.weight, "bias": self.bias}
-        return {name: tensor for name, tensor in cells.items() if tensor is not None}
+        cells: dict[str, Tensor] = {"weight": self.weight}
+        bias: Any = self.bias
+        if bias is not None:
+            cells["bias"] = bias
+        return cells
 
     # What was written is kept
 
@@ -193,26 +197,28 @@ class Crossbar(Chip):
     def _is_faulty(self) -> bool:
         return any(name.startswith(FAULTS) for name in self._buffers)
 
-    def _stands_for(self, written: Written | None) -> dict[str, Tensor]:
-        cells = self._cells()
+    def _stands_for(self, written: Written | None, cells: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights as functions of ``cells``."""
         if written is not None:
             return written.standing_for(cells)
         return cells if self._is_ideal() else self._mapped(cells, self.w_max())
 
-    def _written_now(self) -> Written | None:
+    def _written_now(self, cells: dict[str, Tensor]) -> Written | None:
         """The mapping of the cells as they are; None if it cannot be kept, or there is none."""
-        cells = self._cells()
         if self._is_ideal() or _are_unreadable(cells) or has_tangents():
             return None
         return self._up_to_date(cells)
 
     def _up_to_date(self, cells: dict[str, Tensor]) -> Written:
         """The mapping of the cells as they are, worked out anew if they have been written."""
-        self._settle_as(cells)
-        written, seeds = self._written, self._seeds_now()
+        written = self._written
         if written is None:
             self._check_weights()
-        elif written.seeds == seeds and not written.is_stale and written.serves(self._bent()):
+        else:
+            self._settle_as(cells)
+            written = self._written
+        seeds = self._seeds_now()
+        if written is not None and written.serves(self._bent(cells), seeds):
             return written
         written = self._work_out(cells)
         written.seeds = seeds
@@ -220,7 +226,7 @@ class Crossbar(Chip):
         return written
 
     def _work_out(self, cells: dict[str, Tensor]) -> Written:
-        w_max, bent = self.w_max(), self._bent()
+        w_max, bent = self.w_max(), self._bent(cells)
         copies = {n: c.detach().clone().requires_grad_() for n, c in cells.items() if n in bent}
         now = {n: copies.get(n, c.detach()) for n, c in cells.items()}
         return Written(cells, copies, self._mapped(now, w_max), w_max, self.array.wires.ideal)
@@ -243,22 +249,23 @@ class Crossbar(Chip):
             self._write(misses_anew=self.training)
             self._written = None
 
-    def _bent(self) -> list[str]:
-        """Cells whose derivative is wanted now and may be anything but 1."""
+    def _bent(self, cells: dict[str, Tensor]) -> list[str]:
+        """Which of ``cells`` are those whose derivative is wanted now and may be anything but 1."""
         if not torch.is_grad_enabled():
             return []
         rram = self.rram
         bends = rram.spread or rram.stuck_on or rram.stuck_off or rram.drifts or rram.wears_out
         if not bends and self.array.wires.ideal and not self._is_faulty():
             return []
-        return [name for name, cells in self._cells().items() if cells.requires_grad]
+        return [name for name, tensor in cells.items() if tensor.requires_grad]
 
     # Reading
 
     def _read(self, input_: Tensor) -> Tensor:
         """Output of the layer for ``input_``, with everything that the device does to it."""
-        written = self._written_now()
-        parts = self._stands_for(written)
+        cells = self._cells()
+        written = self._written_now(cells)
+        parts = self._stands_for(written, cells)
         input_ = self._driven(input_)
         output = self._apply_weight(input_, parts["weight"], parts.get("bias"))
         if not (self.rram.has_read_noise or self.array.bandwidth):
@@ -366,7 +373,3 @@ class Crossbar(Chip):
 
 def _are_unreadable(cells: dict[str, Tensor]) -> bool:
     return is_observed() or any(c.is_meta for c in cells.values())
-
-
-def _as(like: Tensor, draw: Tensor | None) -> Tensor | None:
-    return None if draw is None else draw.to(like)

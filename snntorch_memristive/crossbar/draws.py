@@ -1,7 +1,8 @@
 """Random numbers of cells, from a seed: a chip is remembered by its seeds.
 
-They are drawn in bands of cells, always the same ones, so that a large array needs them only band
-by band. As operations of torch, they can be part of a compiled graph.
+They are those of :mod:`snntorch_memristive.philox`, in bands of cells, always the same ones, so
+that a large array needs them only band by band. As operations of torch, they can be part of a
+compiled graph.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from types import EllipsisType
 import torch
 from torch import Tensor
 
+from .. import philox
+from ..engine import is_usable
 from ..tracing import is_observed
 
 WHOLE = 1 << 19
@@ -32,16 +35,24 @@ def bands(shape: Sequence[int]) -> list[Band]:
 
 
 def drawn(seed: Tensor, place: int, shape: Sequence[int], uniform: bool) -> Tensor:
-    """Numbers of unit variance, or uniform in [0, 1), float32, for ``place`` on a chip.
-
-    The generator of torch's CPU, whatever the device, so that a seed names one chip.
-    """
+    """Numbers of unit variance, or uniform in [0, 1), float32, for ``place`` on a chip."""
     return (_recorded_draw if is_observed() else _draw)(seed, place, shape, uniform)
 
 
 def _draw(seed: Tensor, place: int, shape: Sequence[int], uniform: bool) -> Tensor:
-    draw = torch.rand if uniform else torch.randn
-    return draw(shape, generator=_generator(seed, place)).to(seed.device)
+    return _numbers(seed, place, shape, uniform).to(seed.device)
+
+
+def _numbers(
+    seed: Tensor, place: int, shape: Sequence[int], uniform: bool = False, turn: int = 0
+) -> Tensor:
+    """Those of ``philox.numbers``, on the CPU."""
+    asked = int(seed), place, torch.Size(shape).numel(), uniform, turn
+    if is_usable("llvmlite"):
+        from ..engine.philox import numbers
+
+        return numbers(*asked).reshape(shape)
+    return torch.from_numpy(philox.numbers(*asked)).reshape(shape)
 
 
 # torch 2.4 and 2.5 cannot tell a schema from collections.abc.Sequence.
@@ -69,19 +80,19 @@ def drawn_until_close(
     ``writes`` times at most. The last dimension of the result has the number, how often the cell
     was written again, and whether it was missed all the same.
     """
-    generator, state, width = _generator(seed, place), state.cpu(), width.cpu()
-    draw = torch.randn(state.shape, generator=generator)
-    repeats = torch.zeros(state.shape)
+    device, state, width = seed.device, state.cpu(), width.cpu()
+    draw = _numbers(seed, place, state.shape)
+    repeats = torch.zeros_like(draw)
 
     def outside() -> Tensor:
         return ((state + draw * width).clamp(0, 1) - state).abs() > tolerance
 
-    for _ in range(writes - 1):
+    for turn in range(1, writes):
         again = outside()
         # All are drawn: what one cell gets must not depend on what became of the others.
-        draw = torch.where(again, torch.randn(state.shape, generator=generator), draw)
+        draw = torch.where(again, _numbers(seed, place, state.shape, turn=turn), draw)
         repeats += again
-    return torch.stack([draw, repeats, outside().to(draw)], -1).to(seed.device)
+    return torch.stack([draw, repeats, outside().to(draw)], -1).to(device)
 
 
 @drawn_until_close.register_fake
@@ -89,15 +100,3 @@ def _(
     seed: Tensor, place: int, state: Tensor, width: Tensor, tolerance: float, writes: int
 ) -> Tensor:
     return seed.new_empty((*state.shape, 3), dtype=torch.float32)
-
-
-def _generator(seed: Tensor, place: int) -> torch.Generator:
-    return torch.Generator().manual_seed(_mixed(int(seed) + place * 0x9E3779B97F4A7C15))
-
-
-def _mixed(x: int) -> int:
-    """32 bits, as many as the generator takes, that all bits of ``x`` have changed (splitmix64)."""
-    mask = (1 << 64) - 1
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
-    return (x ^ (x >> 31)) & 0xFFFFFFFF

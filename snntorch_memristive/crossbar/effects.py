@@ -2,10 +2,11 @@
 
 Every function is pure, and takes and returns conductances ``g`` in S, cell by cell. Steps that
 have no derivative (levels, programming) pass the gradient straight through; all others have their
-exact one.
+exact one. Crossbars compile them: what they do to a tensor is done to single numbers then.
 """
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ def quantise(g: Tensor, rram: RRAM) -> Tensor:
     if rram.levels is None:
         return g
     level = (rram.g_on - rram.g_off) / (rram.levels - 1)
-    nearest = g.detach().sub(rram.g_off).div_(level).round_().mul_(level).add_(rram.g_off)
+    nearest = ((g.detach() - rram.g_off) / level).round() * level + rram.g_off
     return straight_through(nearest, g)
 
 
@@ -34,12 +35,8 @@ def misprogram(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:
     if draw is None:
         return g
     window = rram.g_on - rram.g_off
-    if isinstance(rram.programming_error, tuple):
-        width = torch.as_tensor(rram.programming_width((g.detach() - rram.g_off) / window))
-        written = g.detach().addcmul(draw, width, value=window)
-    else:
-        written = torch.add(g.detach(), draw, alpha=rram.programming_error * window)
-    written = written.clamp_(rram.g_off, rram.g_on)
+    width = rram.programming_width((g.detach() - rram.g_off) / window) * window
+    written = (g.detach() + draw * width).clamp(rram.g_off, rram.g_on)
     return straight_through(written, g)
 
 
@@ -60,14 +57,46 @@ def drift(g: Tensor, rram: RRAM, draw: Tensor | None, seconds: Tensor | float) -
     """
     if draw is None:
         return g
+    return decay(g, rram, draw, folds(rram, seconds).to(g))
+
+
+def folds(rram: RRAM, seconds: Tensor | float) -> Tensor:
+    """How many times, as a logarithm, t_0 has passed: ln(t / t_0), 0 up to t_0; float64."""
+    elapsed = torch.as_tensor(seconds, dtype=torch.float64) / rram.drift_start
+    return elapsed.clamp(min=1.0).log()
+
+
+def decay(g: Tensor, rram: RRAM, draw: Tensor, folds: Tensor) -> Tensor:
+    """``g`` (S) after so many :func:`folds`; ``draw`` as for :func:`drift`."""
     nu = (rram.drift + rram.drift_spread * draw).clamp(min=0.0)
-    decades = torch.as_tensor(seconds, dtype=torch.float64) / rram.drift_start
-    return g * (-nu * decades.clamp(min=1.0).log().to(nu)).exp()
+    return g * (-nu * folds).exp()
 
 
 def acceleration(rram: RRAM, kelvin: float) -> float:
     """How many times faster than at 300 K time passes at the temperature ``kelvin`` (Arrhenius)."""
     return math.exp(rram.drift_energy / BOLTZMANN * (1 / ROOM - 1 / kelvin))
+
+
+def programmed(
+    asked: Tensor,
+    rram: RRAM,
+    draws: Mapping[str, Tensor],
+    folds: Tensor,
+    writes: Tensor | int,
+) -> Tensor:
+    """Conductances (S) of cells ``asked`` for ``asked``: all that is drawn for a chip.
+
+    Args:
+        draws: one number per cell by the name of its effect, for those that are on.
+        folds: how long ago the cells were written, see :func:`folds`.
+        writes: how often they have been.
+    """
+    g = misprogram(asked, rram, draws.get("programming"))
+    g = spread(g, rram, draws.get("spread"))
+    if "drift" in draws:
+        g = decay(g, rram, draws["drift"], folds)
+    g = wear(g, rram, draws.get("endurance"), writes)
+    return stick(g, rram, draws.get("stuck"))
 
 
 def stick(g: Tensor, rram: RRAM, draw: Tensor | None) -> Tensor:

@@ -9,6 +9,8 @@ of the weight, whose first dimension are the outputs.
   cells, and half of the window for a sign.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -26,23 +28,31 @@ def to_pair(
     mapping: str = "differential",
 ) -> Tensor:  # shape: (2, *cells), S
     """Conductances of the pairs, for weights in [-w_max, w_max], which fill the window."""
-    half = weight * ((rram.g_on - rram.g_off) / (2 * w_max))
+    return torch.stack(pair_of(weight, rram, w_max, mapping))
+
+
+def pair_of(
+    weight: Tensor, rram: RRAM, w_max: Tensor, mapping: str = "differential"
+) -> tuple[Tensor, Tensor]:
+    """The conductances (S) of both halves, as :func:`to_pair`."""
+    half = weight * (w_max.reciprocal() * ((rram.g_on - rram.g_off) / 2))
     if mapping == "offset":
         middle = (rram.g_on + rram.g_off) / 2
-        return torch.stack([half, torch.zeros_like(half)]).add_(middle)
+        return half + middle, torch.zeros_like(half) + middle
     # Halves of |w| +- w and no clamp: its derivative at a weight of exactly 0 would not be 1.
     size = half.abs()
-    return torch.stack([size + half, size - half]).add_(rram.g_off)
+    return size + half + rram.g_off, size - half + rram.g_off
 
 
 def from_pair(
-    g: Tensor,  # shape: (2, *cells), S
+    g: Tensor | Sequence[Tensor],  # shape: (2, *cells), S
     rram: RRAM,
     w_max: Tensor,  # shape: ()
     mapping: str = "differential",
 ) -> Tensor:  # shape: (*cells)
     """Weights that the pairs stand for: the inverse of :func:`to_pair`."""
-    return (g[0] - g[1]) * weight_per_siemens(rram, w_max, mapping)
+    own, subtracted = g
+    return (own - subtracted) * weight_per_siemens(rram, w_max, mapping)
 
 
 def weight_per_siemens(rram: RRAM, w_max: Tensor, mapping: str) -> Tensor:

@@ -56,19 +56,25 @@ class Written:
 
     def is_of(self, cells: dict[str, Tensor]) -> bool:
         """Are these the values of the cells that were written?"""
-        copies, prints = self._copies, self._prints
-        return copies.keys() | prints.keys() == cells.keys() and all(
-            cells[name].dtype == self.weights[name].dtype
-            and (
-                _are_equal(copies[name], cells[name])
-                if name in copies
-                else torch.equal(prints[name], _print_of(cells[name]))
-            )
-            for name in cells
-        )
+        if self.weights.keys() != cells.keys():
+            return False
+        for name, tensor in cells.items():
+            if tensor.dtype != self.weights[name].dtype:
+                return False
+            if name in self._prints:
+                if not torch.equal(self._prints[name], _print_of(tensor)):
+                    return False
+            elif not _are_equal(self._copies[name], tensor):
+                return False
+        return True
 
-    def serves(self, wanted: list[str]) -> bool:
-        """Can the derivatives by the cells called ``wanted`` be had, in this mode?"""
+    def serves(self, wanted: list[str], seeds: tuple) -> bool:
+        """Is it what cells with draws of ``seeds`` stand for, with the derivatives ``wanted``?
+
+        The derivatives by the cells of those names, in this mode of torch.
+        """
+        if self.seeds != seeds or self.is_stale:
+            return False
         if self.w_max.is_inference() and not torch.is_inference_mode_enabled():
             return False
         return all(n in self._copies and self._copies[n].requires_grad for n in wanted)

@@ -26,7 +26,7 @@ def kernel_keys(dynamics: Dynamics) -> dict[str, str]:
     """What the kernel of ``dynamics`` is called, by the types of device that can have one."""
     if untraceable(dynamics) is not None:
         return {}
-    usable = [device for device, package in ENGINES.items() if _works(package)]
+    usable = [device for device, package in ENGINES.items() if is_usable(package)]
     return dict.fromkeys(usable, key_of(dynamics))
 
 
@@ -52,7 +52,8 @@ def _is_plain(tensor: Tensor) -> bool:
 
 
 @cache
-def _works(package: str) -> bool:
+def is_usable(package: str) -> bool:
+    """Can kernels be compiled by ``package``, one of :data:`NEEDED`?"""
     name, attribute = NEEDED[package]
     try:
         return hasattr(import_module(name), attribute)

@@ -164,7 +164,7 @@ class _Function:
         """Call a function of the number of neurons and of ``rows``, which ``body`` writes once."""
         if name not in self.phases:
             parameters = [INTEGER, *(row.ir.type for row in rows)]
-            function, builder = _function(self.module, name, parameters)
+            function, builder = internal_function(self.module, name, parameters)
             m, *pointers = function.args
             body(Value(builder, m), *(Row(builder, pointer) for pointer in pointers))
             builder.ret_void()
@@ -183,7 +183,7 @@ def _places(space: Workspace, phase: str) -> list[str]:
     return ["w", *moving, *space.outer(phase)]
 
 
-def _function(
+def internal_function(
     module: ir.Module, name: str, parameters: list[ir.Type]
 ) -> tuple[ir.Function, ir.IRBuilder]:
     """A function of the module's own, that reaches what it writes through one pointer only."""
@@ -201,7 +201,7 @@ def _phase(outside: _Function, name: str, phase: Phase) -> ir.Function:
     space, number = outside.space, outside.number
     places = _places(space, name)
     parameters = [INTEGER, *[number.as_pointer()] * len(places), *[number] * len(outside.scalars)]
-    function, builder = _function(outside.module, name, parameters)
+    function, builder = internal_function(outside.module, name, parameters)
     m, *arguments = function.args
     starts = {p: Row(builder, a) for p, a in zip(places, arguments[: len(places)], strict=True)}
     scalars = zip(outside.scalars, arguments[len(places) :], strict=True)

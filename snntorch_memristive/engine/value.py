@@ -111,6 +111,12 @@ class Value:
     def __lshift__(self, other: Any) -> "Value":
         return self._calculated("shl", self, other)
 
+    def __rshift__(self, other: Any) -> "Value":
+        return self._calculated("ashr", self, other)
+
+    def __xor__(self, other: Any) -> "Value":
+        return self._calculated("xor", self, other)
+
     def __neg__(self) -> "Value":
         return self * -1
 
@@ -122,6 +128,9 @@ class Value:
 
     def __gt__(self, other: Any) -> "Value":
         return self._compared(">", other)
+
+    def __ge__(self, other: Any) -> "Value":
+        return self._compared(">=", other)
 
     def __eq__(self, other: Any) -> "Value":  # type: ignore[override]
         return self._compared("==", other)

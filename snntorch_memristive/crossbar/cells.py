@@ -1,0 +1,98 @@
+"""Weights by way of their cells: what is asked of them, and what they are."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..devices import RRAM
+from ..engine import is_usable
+from ..tracing import has_tangents, is_observed
+from .effects import programmed, quantise
+from .mapping import clip, from_pair, pair_of
+
+WORTH = 8_192
+"""Weights of a layer below which a loop of their own is not worth compiling."""
+
+
+def halves_asked(
+    weight: Tensor,  # shape: (*cells)
+    rram: RRAM,
+    w_max: Tensor,  # shape: ()
+    mapping: str,
+    is_clipped: bool,
+) -> tuple[Tensor, Tensor]:  # shapes: (*cells), S
+    """Conductances of both halves that are to be written, at the device's levels."""
+    if is_clipped:
+        weight = clip(weight, w_max)
+    own, subtracted = pair_of(weight, rram, w_max, mapping)
+    return quantise(own, rram), quantise(subtracted, rram)
+
+
+def is_compiled(weight: Tensor) -> bool:
+    """Does :func:`through_cells` take ``weight``?"""
+    is_plain = type(weight) in (Tensor, torch.nn.Parameter) and weight.dtype == torch.float32
+    return (
+        is_plain
+        and weight.is_cpu
+        and not (is_observed() or has_tangents())
+        and is_usable("llvmlite")
+    )
+
+
+def through_cells(
+    weight: Tensor,  # shape: (*cells)
+    rram: RRAM,
+    w_max: Tensor,  # shape: ()
+    mapping: str,
+    is_clipped: bool,
+    draws: Mapping[str, Tensor],  # shapes: (2, *cells)
+    folds: Tensor,  # shape: ()
+    writes: Tensor,  # shape: ()
+) -> Tensor:  # shape: (*cells)
+    """What ``from_pair`` of the ``programmed`` halves is, and its derivative, in one loop."""
+    function = _loop(rram, mapping, is_clipped, tuple(draws), weight.requires_grad)
+    rows = {"weight": weight.detach()}
+    rows |= {_row(effect, k): half for effect, draw in draws.items() for k, half in enumerate(draw)}
+    numbers = {"w_max": float(w_max), "folds": float(folds), "writes": float(writes)}
+    value, slope = function(rows, numbers)
+    return value if slope is None else _WithSlope.apply(weight, value, slope)
+
+
+@cache
+def _loop(
+    rram: RRAM, mapping: str, is_clipped: bool, effects: tuple[str, ...], is_learned: bool
+) -> Any:
+    from ..engine.rows import RowFunction
+
+    def weight_through(weight: Any, w_max: Any, folds: Any, writes: Any, **draws: Any) -> Any:
+        asked = halves_asked(weight, rram, w_max, mapping, is_clipped)
+        halves = [
+            programmed(half, rram, {e: draws[_row(e, k)] for e in effects}, folds, writes)
+            for k, half in enumerate(asked)
+        ]
+        return from_pair(halves, rram, w_max, mapping)
+
+    rows = ["weight", *(_row(effect, k) for effect in effects for k in range(2))]
+    variable = "weight" if is_learned else None
+    return RowFunction(weight_through, rows, ("w_max", "folds", "writes"), variable)
+
+
+def _row(effect: str, half: int) -> str:
+    return f"{effect}_{half}"
+
+
+class _WithSlope(torch.autograd.Function):
+    """A value that is known, with a derivative that is known."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return grads[0] * slope, None, None

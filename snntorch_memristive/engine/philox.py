@@ -1,0 +1,89 @@
+"""The numbers of :mod:`snntorch_memristive.philox`, by kernels for the CPU."""
+
+from functools import cache, partial
+from typing import Any
+
+import torch
+from llvmlite import ir
+from torch import Tensor
+
+from ..philox import WORD, words
+from .arithmetic import EXACT, FUNCTIONS
+from .machine import loaded
+from .polynomials import cos_of_a_part, log_of_a_part, sin_of_a_part
+from .shares import NAME, generated, run
+from .value import NUMBERS, Row, Value, loop, rearranged, where
+
+WORTH_A_THREAD = 4_000
+"""Times four numbers below which handing them to a second thread costs more than it saves."""
+
+WHOLE, REAL = ir.IntType(32), NUMBERS["float32"]
+
+
+def numbers(seed: int, place: int, count: int, uniform: bool, turn: int = 0) -> Tensor:
+    """Those of :func:`snntorch_memristive.philox.numbers`, to float32's rounding."""
+    fours = -(-count // 4)
+    found = torch.empty(4 * fours, dtype=torch.float32, device="cpu")
+    _, address = _compiled(uniform)
+    run(address, fours, WORTH_A_THREAD, (found.data_ptr(), seed, place, turn))
+    return found[:count]
+
+
+@cache
+def _compiled(uniform: bool) -> tuple[Any, int]:
+    engine = loaded(generated(4, partial(_write, uniform)))
+    return engine, engine.get_function_address(NAME)
+
+
+def _write(
+    uniform: bool,
+    builder: ir.IRBuilder,
+    begin: Value,
+    count: Value,
+    address: Value,
+    seed: Value,
+    place: Value,
+    turn: Value,
+) -> None:
+    row = Row(builder, builder.inttoptr(address.ir, REAL.as_pointer())) + begin * 4
+    with loop(builder, count) as k:
+        four = words((begin + k, turn, *_halves(place)), _halves(seed))
+        if uniform:
+            found = [_real(word >> 8) * 2.0**-24 for word in four]
+        else:
+            found = [number for pair in (four[:2], four[2:]) for number in _normal(*pair)]
+        for n, number in enumerate(found):
+            row[k * 4 + n] = number
+
+
+def _halves(number: Value) -> tuple[Value, Value]:
+    return number & WORD, number >> 32 & WORD
+
+
+def _real(whole: Value) -> Value:
+    """A whole number of up to 31 bits, with its sign, as one of float32."""
+    builder = whole.builder
+    return Value(builder, builder.sitofp(builder.trunc(whole.ir, WHOLE), REAL), EXACT)
+
+
+def _normal(size: Value, angle: Value) -> tuple[Value, Value]:
+    """Two independent numbers of unit variance from two words (G. E. P. Box, M. E. Muller)."""
+    radius = FUNCTIONS["float32"]["sqrt"](_log(_real((size >> 8) + 1) * 2.0**-24) * -2.0)
+    quarter = angle + (1 << 29) >> 30  # the nearest one
+    turns = _real(angle - (quarter << 30)) * 2.0**-32
+    cos, sin = cos_of_a_part(turns), sin_of_a_part(turns)
+    is_odd = quarter & 1 == 1
+    along, across = where(is_odd, sin, cos), where(is_odd, cos, sin)
+    along = where(quarter + 1 & 2 == 2, -along, along)
+    across = where(quarter & 2 == 2, -across, across)
+    return radius * along, radius * across
+
+
+@rearranged(EXACT)
+def _log(x: Value) -> Value:
+    """The natural logarithm of x > 0 that is not denormal."""
+    bits = x.bits(WHOLE)
+    power = bits - 0x3F3504F3 >> 23  # x = 2^power (1 + f), with 1 + f from 1/sqrt(2) to sqrt(2)
+    f = (bits - (power << 23)).bits(REAL) - 1.0
+    whole = Value(x.builder, x.builder.sitofp(power.ir, REAL), x.flags)
+    return whole * 0.69314718056 + log_of_a_part(f)

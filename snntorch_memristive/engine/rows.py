@@ -1,0 +1,81 @@
+"""Functions of numbers, on rows of them, in one loop."""
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from llvmlite import ir
+from torch import Tensor
+
+from .dual import Dual
+from .machine import loaded
+from .shares import NAME, generated, run
+from .source import internal_function
+from .value import INTEGER, NUMBERS, Row, Value, loop
+
+WORTH_A_THREAD = 16_000
+"""Numbers below which handing them to a second thread costs more than it saves."""
+
+REAL = NUMBERS["float32"]
+
+
+class RowFunction:
+    """``function``, of tensors of float32 element by element, for whole tensors at once.
+
+    Args:
+        function: takes ``rows`` and ``numbers`` by name and returns one result. It is called once,
+            with a :class:`~.dual.Dual` for each of them.
+        rows: names of arguments that are tensors, all of one shape, on the CPU.
+        numbers: names of arguments that are one number each.
+        variable: the row by which the derivative of the result is wanted; None for none.
+
+    Raises:
+        UntraceableError: if ``function`` does what no kernel can.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Dual],
+        rows: Sequence[str],
+        numbers: Sequence[str],
+        variable: str | None,
+    ) -> None:
+        self.rows, self.numbers, self.variable = tuple(rows), tuple(numbers), variable
+        self._function = function
+        self._engine = loaded(generated(3 + len(self.rows), self._write))
+        self._address = self._engine.get_function_address(NAME)
+
+    def __call__(
+        self, rows: Mapping[str, Tensor], numbers: Mapping[str, float]
+    ) -> tuple[Tensor, Tensor | None]:
+        """The result, and its derivative by the variable; None if there is none."""
+        read = [rows[name].contiguous() for name in self.rows]
+        result = torch.empty_like(read[0])
+        slope = None if self.variable is None else torch.empty_like(result)
+        given = array("f", [numbers[name] for name in self.numbers])
+        written = [result.data_ptr(), 0 if slope is None else slope.data_ptr()]
+        addresses = [*written, given.buffer_info()[0], *(row.data_ptr() for row in read)]
+        run(self._address, result.numel(), WORTH_A_THREAD, addresses)
+        return result, slope
+
+    def _write(self, builder: ir.IRBuilder, begin: Value, count: Value, *given: Value) -> None:
+        """What a thread does: a function of its own, to which no two pointers lead to one place."""
+        pointer = REAL.as_pointer()
+        result, slope, numbers, *rows = (builder.inttoptr(g.ir, pointer) for g in given)
+        moved = [(Row(builder, p) + begin).ir for p in (result, slope, *rows)]
+        parameters = [INTEGER, pointer, *[pointer] * len(moved)]
+        function, inner = internal_function(builder.module, "rows", parameters)
+        builder.call(function, [count.ir, numbers, *moved])
+        m, *pointers = function.args
+        constants, into, slope_into, *sources = (Row(inner, p) for p in pointers)
+        known = {name: Dual.read(constants[k]) for k, name in enumerate(self.numbers)}
+        with loop(inner, Value(inner, m)) as j:
+            read = {
+                name: Dual.read(row[j], name == self.variable)
+                for name, row in zip(self.rows, sources, strict=True)
+            }
+            found = self._function(**known, **read)
+            into[j] = found.value
+            if self.variable is not None:
+                slope_into[j] = found.slope_or_zero
+        inner.ret_void()
