@@ -10,14 +10,14 @@ import pytest
 import snntorch_memristive as snnm
 
 PACKAGE = pathlib.Path(snnm.__file__).parent
-VOCABULARY = {"units", "checks", "relaxation", "tracing", "_version"}
+VOCABULARY = {"units", "checks", "relaxation", "tracing", "philox", "_version"}
 ARROWS = {
     "devices": set(),
     "circuits": {"devices"},
     "solvers": set(),
     "functional": {"circuits", "solvers"},
     "engine": {"functional"},
-    "crossbar": {"devices"},
+    "crossbar": {"devices", "engine"},
     "neurons": {"engine", "functional", "circuits", "crossbar", "devices"},
     "reset": set(),
     "run": {"neurons", "crossbar"},

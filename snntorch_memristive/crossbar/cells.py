@@ -54,11 +54,10 @@ def through_cells(
 ) -> Tensor:  # shape: (*cells)
     """What ``from_pair`` of the ``programmed`` halves is, and its derivative, in one loop."""
     function = _loop(rram, mapping, is_clipped, tuple(draws), weight.requires_grad)
-    rows = {"weight": weight.detach()}
+    rows = {"weight": weight}
     rows |= {_row(effect, k): half for effect, draw in draws.items() for k, half in enumerate(draw)}
     numbers = {"w_max": float(w_max), "folds": float(folds), "writes": float(writes)}
-    value, slope = function(rows, numbers)
-    return value if slope is None else _WithSlope.apply(weight, value, slope)
+    return function(rows, numbers)
 
 
 @cache
@@ -82,17 +81,3 @@ def _loop(
 
 def _row(effect: str, half: int) -> str:
     return f"{effect}_{half}"
-
-
-class _WithSlope(torch.autograd.Function):
-    """A value that is known, with a derivative that is known."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, value: Tensor, slope: Tensor) -> Tensor:
-        ctx.save_for_backward(slope)
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (slope,) = ctx.saved_tensors
-        return grads[0] * slope, None, None

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from llvmlite import ir
@@ -45,18 +46,18 @@ class RowFunction:
         self._engine = loaded(generated(3 + len(self.rows), self._write))
         self._address = self._engine.get_function_address(NAME)
 
-    def __call__(
-        self, rows: Mapping[str, Tensor], numbers: Mapping[str, float]
-    ) -> tuple[Tensor, Tensor | None]:
-        """The result, and its derivative by the variable; None if there is none."""
-        read = [rows[name].contiguous() for name in self.rows]
+    def __call__(self, rows: Mapping[str, Tensor], numbers: Mapping[str, float]) -> Tensor:
+        """The result, differentiable by the variable."""
+        read = [rows[name].detach().contiguous() for name in self.rows]
         result = torch.empty_like(read[0])
         slope = None if self.variable is None else torch.empty_like(result)
         given = array("f", [numbers[name] for name in self.numbers])
         written = [result.data_ptr(), 0 if slope is None else slope.data_ptr()]
         addresses = [*written, given.buffer_info()[0], *(row.data_ptr() for row in read)]
         run(self._address, result.numel(), WORTH_A_THREAD, addresses)
-        return result, slope
+        if self.variable is None:
+            return result
+        return _WithSlope.apply(rows[self.variable], result, slope)
 
     def _write(self, builder: ir.IRBuilder, begin: Value, count: Value, *given: Value) -> None:
         """What a thread does: a function of its own, to which no two pointers lead to one place."""
@@ -79,3 +80,17 @@ class RowFunction:
             if self.variable is not None:
                 slope_into[j] = found.slope_or_zero
         inner.ret_void()
+
+
+class _WithSlope(torch.autograd.Function):
+    """A result that is known, whose derivative is known."""
+
+    @staticmethod
+    def forward(ctx: Any, variable: Tensor, result: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return grads[0] * slope, None, None
