@@ -19,7 +19,7 @@ from snntorch_memristive.circuits import (
 )
 from snntorch_memristive.devices import KNOWM_IDEAL, KNOWM_LTSPICE, KNOWM_XYCE, MEMPROP, MSS
 from snntorch_memristive.relaxation import Relaxation
-from snntorch_memristive.units import Farad
+from snntorch_memristive.units import Farad, Ohm, Second
 
 CIRCUITS = {
     "MIF": MIFCircuit(),
@@ -270,3 +270,31 @@ def test_a_circuit_rests_where_its_equations_settle_however_steep_they_are():
     rates = Biased().rate(rest, torch.zeros((), dtype=torch.float64))
     assert abs(rates["v"]) < 0.1  # V/s, where it could be 1e5
     assert abs(rates["x"]) < 0.1  # 1/s, where it could be 1e5
+
+
+@dataclass(frozen=True)
+class WorkedOut(MIFCircuit):
+    """A field that follows from others."""
+
+    r: Ohm = 3e3
+    tau_m: Second = field(init=False, compare=False)
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "tau_m", self.r * self.c_mem)
+
+    def membrane(self, state, i_in):
+        return super().membrane(state, i_in * (self.tau_m / 3e-7))
+
+
+def test_what_is_worked_out_follows_what_is_learned_or_varied():
+    neuron = snnm.MIF(0.8, circuit=WorkedOut(), learn_device=["r"])
+    circuit = neuron.circuit
+    assert circuit.tau_m == pytest.approx(circuit.r * circuit.c_mem)
+    neuron.vary(7, {"r": 0.1})
+    neuron.sequence(torch.ones(2, 7))
+    assert neuron.circuit.tau_m.shape == (7,)
+    with pytest.raises(ValueError, match=r"to name some of .*, but got 'tau_m'"):
+        neuron.vary(7, {"tau_m": 0.1})
+    with pytest.raises(ValueError, match=r"to name some of .*, but got 'tau_m'"):
+        snnm.MIF(0.8, circuit=WorkedOut(), learn_device=["tau_m"])

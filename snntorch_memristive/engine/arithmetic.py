@@ -11,7 +11,7 @@ from typing import Any
 from llvmlite import ir
 
 from .polynomials import atan_of_a_part, exp2_of_a_part
-from .value import NUMBERS, Value, rearranged, where
+from .value import NUMBERS, Value, alike, rearranged, where
 
 EXACT = frozenset({"contract", "nsz"})
 """What may be rearranged here: products and sums fused, nothing reordered."""
@@ -19,9 +19,15 @@ ESTIMATED = EXACT | {"arcp", "ninf"}
 """A division may become an estimate and one step of Newton's method: half the time, 2 ulp."""
 
 
-@rearranged(ESTIMATED)
+@rearranged(EXACT)
 def reciprocal(x: Value) -> Value:
-    """1 / x, for x whose reciprocal is finite."""
+    """1 / x."""
+    return 1.0 / x
+
+
+@rearranged(ESTIMATED)
+def reciprocal_within(x: Value) -> Value:
+    """1 / x, for x of a size between 2^-126 and 2^126."""
     return 1.0 / x
 
 
@@ -65,7 +71,7 @@ def exp2m1(y: Value) -> Value:
 @rearranged(EXACT)
 def sigmoid(z: Value) -> Value:
     """1 / (1 + e^-z)."""
-    return reciprocal(1.0 + exp2(z * -1.44269504088896341))
+    return reciprocal_within(1.0 + exp2(z * -1.44269504088896341))
 
 
 @rearranged(EXACT)
@@ -119,10 +125,25 @@ def log1p(x: Value) -> Value:
     return where(whole == 1.0, x, _log(whole) * loss)
 
 
+def added(a: Any, b: Any) -> Value:
+    """a + b, both of them rounded before."""
+    a, b = alike(a, b)
+    return Value(a.builder, a.builder.fadd(a.ir, b.ir), a.flags & b.flags)
+
+
+def subtracted(a: Any, b: Any) -> Value:
+    """a - b, both of them rounded before."""
+    a, b = alike(a, b)
+    return Value(a.builder, a.builder.fsub(a.ir, b.ir), a.flags & b.flags)
+
+
 _SHARED: dict[str, Callable[..., Any]] = {
+    "added": added,
+    "subtracted": subtracted,
     "log": _log,
     "log1p": log1p,
     "reciprocal": reciprocal,
+    "reciprocal_within": reciprocal_within,
     "sqrt": _intrinsic("sqrt"),
     "where": where,
 }

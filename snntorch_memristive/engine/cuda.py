@@ -18,12 +18,15 @@ BLOCK = 128
 
 def compiled(dynamics: Dynamics, plan: Layout, dtype: torch.dtype) -> Callable[..., None]:
     """``launch(direction, neurons, steps, tensors)`` of the kernel, as Kernel wants it."""
-    module = load(generate(dynamics, plan), (triton_functions, polynomials))
+    text = generate(dynamics, plan)
+    module = load(text, (triton_functions, polynomials))
+    # A product that is fused with a sum is not rounded before it.
+    fuses = not any(f" {name}(" in text for name in ("added", "subtracted"))
     functions = {"forward": module.forward, "backward": module.backward}
 
     def launch(direction: str, neurons: int, steps: int, tensors: Sequence[Tensor | None]) -> None:
         given = [t if t is not None and t.numel() else None for t in tensors]
         grid = (triton.cdiv(neurons, BLOCK),)
-        functions[direction][grid](*given, neurons, steps, BLOCK=BLOCK)
+        functions[direction][grid](*given, neurons, steps, BLOCK=BLOCK, enable_fp_fusion=fuses)
 
     return launch

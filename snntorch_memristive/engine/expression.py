@@ -6,7 +6,9 @@ made of, and nothing is stated twice.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -113,6 +115,7 @@ UNARY: dict[str, Callable[[float], float]] = {
     "atan": math.atan,
     "sigmoid": lambda z: 1 / (1 + math.exp(-z)),
     "reciprocal": lambda z: 1 / z,
+    "reciprocal_within": lambda z: 1 / z,
     "exp2": lambda y: 2.0**y,  # Python 3.10 has no math.exp2
     "exp2_within": lambda y: 2.0**y,
     "exp2m1": lambda z: math.expm1(z * math.log(2)),
@@ -120,8 +123,27 @@ UNARY: dict[str, Callable[[float], float]] = {
 """Operations with one argument, and what they make of a number."""
 
 
+_DERIVED = ContextVar("derived", default=False)
+
+
+@contextmanager
+def to_be_derived() -> Iterator[None]:
+    """Formulas recorded inside are refused if torch would not derive them as they stand."""
+    before = _DERIVED.set(True)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        _DERIVED.reset(before)
+
+
 def apply(op: str, *args: Any) -> Any:
     """The operation ``op`` on symbols and numbers; a number if there are only numbers."""
+    if _DERIVED.get() and not torch.is_grad_enabled():
+        raise UntraceableError(
+            "Expected equations whose derivative is that of what they compute, but they use "
+            "torch.no_grad or an autograd.Function."
+        )
     args = tuple(a if isinstance(a, Symbol) else _number(a) for a in args)
     if op in UNARY and isinstance(args[0], float):
         return UNARY[op](args[0])
@@ -156,6 +178,11 @@ def add(a: Any, b: Any) -> Any:
 LARGEST_FACTOR = 1e15
 """Up to here, and down to 1 over it, numbers are moved in products, all of one together. Without a
 larger one, what it multiplies could leave the range of float32."""
+
+
+HIGHEST_POWER = 4
+"""Of a factor, whose number is moved out of it: what is left of a higher one could leave that range
+as well."""
 
 
 def is_movable(number: float) -> bool:
@@ -194,9 +221,17 @@ def mul(a: Any, b: Any) -> Any:
                 return mul(number * other.args[0], other.args[1])
             return apply("mul", number, other)
     (number, a_), (other, b_) = _split(a), _split(b)
-    if all(map(is_movable, (number, other, number * other))):
+    is_high = max(_count(a_, b_), _count(b_, a_)) >= HIGHEST_POWER
+    if not is_high and all(map(is_movable, (number, other, number * other))):
         return mul(number * other, apply("mul", a_, b_))
     return apply("mul", a, b)
+
+
+def _count(factor: Any, product: Any) -> int:
+    """How often ``factor`` is in ``product``."""
+    if isinstance(product, Symbol) and product.op == "mul":
+        return sum(_count(factor, part) for part in product.args)
+    return int(product is factor)
 
 
 def _split(value: Any) -> tuple[float, Any]:
@@ -245,10 +280,10 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 
 def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     """``x`` inside [min, max]; the derivative is 1 on both bounds, as torch's."""
-    if max is not None:
-        x = where(apply("less", max, x), max, x)
     if min is not None:
         x = where(apply("less", x, min), min, x)
+    if max is not None:  # last, as torch does where min > max
+        x = where(apply("less", max, x), max, x)
     return x
 
 
@@ -267,7 +302,7 @@ def _unary(op: str) -> Callable[[Any], Any]:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{op: _unary(op) for op in UNARY if not op.startswith("exp2")},
+    **{op: _unary(op) for op in UNARY if not op.startswith("exp2") and "_within" not in op},
     "exp2": lambda x: power(2.0, x),
     "cosh": lambda x: (apply("exp", x) + apply("exp", -x)) * 0.5,
     "softplus": softplus,
@@ -322,16 +357,30 @@ def gradients(outputs: dict[Symbol, Any], inputs: list[Symbol]) -> list[Any]:
             continue
         for argument, part in _parts(symbol, arrived[symbol]):
             if isinstance(argument, Symbol):
-                arrived[argument] = add(arrived.get(argument, 0.0), part)
+                arrived[argument] = _together(arrived.get(argument, 0.0), part)
     return [arrived.get(symbol, 0.0) for symbol in inputs]
+
+
+def _together(a: Any, b: Any) -> Any:
+    """``a + b``; if it depends on a condition which of them there are, both rounded before, as two
+    may cancel exactly then."""
+    if not _all_numbers(a) and not _all_numbers(b) and (_is_choice(a) or _is_choice(b)):
+        return apply("added", a, b)
+    return add(a, b)
+
+
+def _is_choice(value: Any) -> bool:
+    if not isinstance(value, Symbol):
+        return False
+    return value.op == "where" or (value.op == "mul" and any(map(_is_choice, value.args)))
 
 
 def _parts(y: Symbol, g: Any) -> list[tuple[Any, Any]]:
     """Arguments of ``y``, and what ``g``, the derivative by ``y``, adds to those by them."""
     match y.op, y.args:
-        case "add", (a, b):
+        case "add" | "added", (a, b):
             return [(a, g), (b, g)]
-        case "sub", (a, b):
+        case "sub" | "subtracted", (a, b):
             return [(a, g), (b, mul(-1.0, g))]
         case "mul", (a, Symbol(op="reciprocal") as b):
             return [(a, mul(g, b)), (b.args[0], mul(-1.0, mul(mul(g, b), y)))]

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from ..functional import Dynamics
-from .expression import Symbol, add, gradients, ordered
+from .expression import Symbol, add, gradients, ordered, to_be_derived
 from .layout import row_of_coefficient, row_of_record, row_of_state
 from .lines import write
 from .pieces import cut
@@ -15,6 +15,9 @@ from .sums import gathered
 
 EXPENSIVE = ("atan", "exp2", "exp2_within", "exp2m1", "log", "log1p", "sigmoid", "sqrt", "tanh")
 """Operations that cost more than to write their value down and read it back."""
+
+UNBOUNDED = ("exp2",)
+"""Operations whose value may be infinite where what it goes into is not."""
 
 RANGE = 1e30
 """A product of numbers below it, and above 1 over it, is well inside of the range of float32."""
@@ -60,6 +63,7 @@ class Program:
 
 
 @cache
+@to_be_derived()
 def trace(dynamics: Dynamics, learned: tuple[str, ...], is_double: bool) -> Program:
     """The program of ``dynamics``, whose coefficients' rows ``learned`` get derivatives too.
 
@@ -98,13 +102,14 @@ def trace(dynamics: Dynamics, learned: tuple[str, ...], is_double: bool) -> Prog
     moved = {name: both[name] for name in moved}
     moved_back = {name: both[name] for name in moved_back}
     kept = _expensive_in_both(moved, moved_back)
+    is_bounded = not any(s.op in UNBOUNDED for s in ordered(list(moved_back.values())))
     return Program(
         enter=_phase(gathered(rewritten(entered, *after))),
         substep=_in_pieces(gathered(moved)),
         leave=_phase(gathered(rewritten(left, *after))),
         substep_kept=_in_pieces(gathered(moved | kept), in_place=False),
         leave_back=_phase(gathered(rewritten(left_back, *after))),
-        substep_back=_phase(gathered(_reading(kept, moved_back))),
+        substep_back=_phase(gathered(_reading(kept, moved_back)), is_bounded=is_bounded),
         enter_back=_phase(gathered(rewritten(entered_back, *after))),
         kept=tuple(kept),
     )
@@ -144,17 +149,20 @@ def _derivatives(
     return named
 
 
-def _phase(results: dict[str, Any], in_place: bool = True) -> Phase:
+def _phase(results: dict[str, Any], in_place: bool = True, is_bounded: bool = True) -> Phase:
     """``in_place``, what is written where it was read need not be written if it is the same."""
     changed = {n: value for n, value in results.items() if not (in_place and _is_input(value, n))}
     symbols = ordered(list(changed.values()))
     reads = [s.args[0] for s in symbols if s.op == "input"]
     lines = write({f"new_{name}": value for name, value in changed.items()})
-    return Phase(tuple(reads), tuple(lines), tuple(changed), _may_be_reordered(symbols))
+    is_bounded = is_bounded and _may_be_reordered(symbols)
+    return Phase(tuple(reads), tuple(lines), tuple(changed), is_bounded)
 
 
 def _may_be_reordered(symbols: list[Symbol]) -> bool:
     """Could the numbers in every product be multiplied with each other, in any order?"""
+    if any(symbol.op in UNBOUNDED for symbol in symbols):
+        return False
     extremes: dict[Any, tuple[float, float]] = {}
     for symbol in symbols:
         if symbol.op == "mul":

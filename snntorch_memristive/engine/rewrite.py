@@ -86,7 +86,7 @@ def slow_relaxation(symbol: Symbol, bounds: Known) -> Any:
                 continue
         match _operation(quotient):
             case ("mul", drive, Symbol(op="reciprocal") as inverse):
-                decay = _unguarded(inverse.args[0])
+                decay = unguarded(inverse.args[0])
                 (a, rate), (b, same_rate) = _factor(z), _factor(decay)
                 if rate is same_rate and max(map(abs, bounds[z])) <= SMALL:
                     dt = a / b
@@ -119,8 +119,8 @@ def from_half(results: dict[str, Any]) -> dict[str, Any]:
     return dict(zip(results, renewed_roots, strict=True))
 
 
-def _unguarded(value: Any) -> Any:
-    """``value`` without the small number that keeps it from being 0."""
+def unguarded(value: Any) -> Any:
+    """The rate of a relaxation without the small number that keeps it from being 0."""
     match _operation(value):
         case ("add", guarded, float(tiny)) if abs(tiny) <= SLOWEST:
             return guarded
@@ -161,8 +161,8 @@ def shared_logistic(symbol: Symbol, bounds: Known) -> Any:
         return symbol
     t = apply("exp2_within", clamp(base * abs(scale), min=-STEEPEST, max=STEEPEST))
     if scale > 0:
-        return t * apply("reciprocal", t + 2**-offset)
-    return apply("reciprocal", t * 2**-offset + 1.0)
+        return t * apply("reciprocal_within", t + 2**-offset)
+    return apply("reciprocal_within", t * 2**-offset + 1.0)
 
 
 def powers_of_two(symbol: Symbol, bounds: Known) -> Any:
@@ -197,9 +197,11 @@ def bounds_of(symbol: Symbol, known: Known) -> Bounds:
     match symbol.op, limits:
         case "sigmoid", _:
             return 0.0, 1.0
-        case "add", [(a, b), (c, d)]:
+        case "exp" | "exp2" | "exp2_within" | "sqrt", _:
+            return 0.0, math.inf
+        case "add" | "added", [(a, b), (c, d)]:
             return a + c, b + d
-        case "sub", [(a, b), (c, d)]:
+        case "sub" | "subtracted", [(a, b), (c, d)]:
             return a - d, b - c
         case "mul", [(a, b), (c, d)] if all(map(math.isfinite, (a, b, c, d))):
             corners = a * c, a * d, b * c, b * d

@@ -7,7 +7,8 @@ that the product has as a factor; and terms that have the same number are added 
 No digit is lost: what may cancel exactly, as ``a - b`` of two values that are near each other, is
 added first as before. Beside multiples of them, which are rounded anyway, the order does not
 matter; nor if a number is known to be larger than all that is added to it. And the very sum that
-a reciprocal, say, is taken of is left as it is: a small number in it may keep it from 0.
+a reciprocal, say, is taken of is left as it is: a small number in it may keep it from 0. Where what
+it is made of may cancel, that is rounded as it stands, too.
 """
 
 import math
@@ -16,10 +17,16 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from .expression import Symbol, add, is_movable, mul, ordered, remade, sub
-from .rewrite import EVERYWHERE, Known, bounds_of
+from .rewrite import EVERYWHERE, Known, bounds_of, unguarded
 
-LINEAR = ("add", "sub", "mul", "where")
+LINEAR = ("add", "added", "sub", "subtracted", "mul", "where")
 """Operations that pass a small change of an argument on in proportion."""
+
+STEEP = ("reciprocal", "sqrt", "log", "log1p")
+"""Operations that make much of a small change of an argument near 0."""
+
+APART = {"add": "added", "sub": "subtracted"}
+"""Sums of two values that are rounded before, whatever they are made of."""
 
 COMPARABLE = 1000.0
 """Quotient up to which two numbers are made one."""
@@ -62,7 +69,9 @@ class Sum(NamedTuple):
     def formula(self) -> Any:
         """Written out: the number, terms that are not multiplied, and those that are."""
         total: Any = self.number
-        for size in sorted({_size(f) for f in self.terms.values()}, key=lambda size: size != 1.0):
+        with_plus = {_size(factor) for factor in self.terms.values() if factor > 0.0}
+        sizes = sorted({_size(factor) for factor in self.terms.values()})
+        for size in sorted(sizes, key=lambda size: (size not in with_plus, size != 1.0)):
             group = {s: f for s, f in self.terms.items() if _size(f) == size}
             positive = [term for term, factor in group.items() if factor > 0.0]
             negative = [term for term, factor in group.items() if factor < 0.0]
@@ -97,6 +106,30 @@ def _are_comparable(a: float, b: float) -> bool:
     return not (a and b) or COMPARABLE >= abs(a / b) >= 1 / COMPARABLE
 
 
+def _delicate(order: list[Symbol]) -> set[Symbol]:
+    """Sums that may cancel, and of which something :data:`STEEP` is made.
+
+    But for the rate of a relaxation: what is divided by it is multiplied by it, too.
+    """
+    bounds: Known = {}
+    for symbol in order:
+        bounds[symbol] = bounds_of(symbol, bounds)
+    steep = [symbol.args[0] for symbol in order if symbol.op in STEEP]
+    below = {a for a in steep if unguarded(a) is a}
+    for symbol in reversed(order):
+        if symbol in below and symbol.op in LINEAR:
+            below.update(symbol.args)
+    return {s for s in order if s in below and s.op in APART and _may_cancel(s, bounds)}
+
+
+def _may_cancel(symbol: Symbol, bounds: Known) -> bool:
+    limits = [bounds[a] if isinstance(a, Symbol) else (a, a) for a in symbol.args]
+    (a, b), (c, d) = limits
+    if symbol.op == "sub":
+        c, d = -d, -c
+    return not (min(a, c) >= 0.0 or max(b, d) <= 0.0)
+
+
 def gathered(results: dict[str, Any]) -> dict[str, Any]:
     """``results``, formulas by name, with the same values from fewer multiplications."""
     roots = list(results.values())
@@ -104,6 +137,7 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
     uses = Counter(a for symbol in order for a in symbol.args if isinstance(a, Symbol))
     uses.update(root for root in roots if isinstance(root, Symbol))
     untouched = {a for symbol in order if symbol.op not in LINEAR for a in symbol.args}
+    delicate = _delicate(order)
     bounds: Known = {}
     sums: dict[Symbol, Sum] = {}
     renewed: dict[Symbol, Any] = {}
@@ -163,6 +197,8 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
     for symbol in order:
         bounds[symbol] = bounds_of(symbol, bounds)
         match symbol.op, symbol.args:
+            case "add" | "sub" as op, (a, b) if symbol in delicate:
+                renewed[symbol] = Symbol(APART[op], now(a), now(b))
             case "add" | "sub" as op, (a, b) if symbol in untouched:
                 renewed[symbol] = (add if op == "add" else sub)(now(a), now(b))
             case "add", (a, b):

@@ -29,6 +29,21 @@ def reciprocal(x):
     return 1.0 / x
 
 
+reciprocal_within = reciprocal
+
+
+@triton.jit
+def added(a, b):
+    """a + b, both of them rounded before: see ``cuda.compiled``."""
+    return a + b
+
+
+@triton.jit
+def subtracted(a, b):
+    """a - b, both of them rounded before."""
+    return a - b
+
+
 @triton.jit
 def exp2(y):
     """2^y."""

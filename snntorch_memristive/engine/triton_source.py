@@ -11,7 +11,8 @@ HEADER = '''"""Generated from the equations of {circuit}."""
 import triton
 import triton.language as tl
 from snntorch_memristive.engine.triton_functions import (
-    atan, exp2, exp2_within, exp2m1, log, log1p, reciprocal, sigmoid, sqrt, tanh, where,
+    added, atan, exp2, exp2_within, exp2m1, log, log1p, reciprocal, reciprocal_within, sigmoid,
+    sqrt, subtracted, tanh, where,
 )
 '''
 

@@ -59,12 +59,15 @@ def changes(learned: Mapping[str, Tensor], voltages: Iterable[str]) -> dict[str,
 
 
 def units_of(part: Any) -> dict[str, str]:
-    """Unit of every field of ``part`` that is a physical quantity; empty for a mere value."""
+    """Unit of every field of ``part`` that is a physical quantity; empty for a mere value.
+
+    Fields that are worked out from others are left out.
+    """
     if not is_dataclass(part):
         return {}
     hints = get_type_hints(type(part), include_extras=True)
     return {
         field.name: hints[field.name].__metadata__[0]
         for field in fields(part)
-        if hasattr(hints[field.name], "__metadata__")
+        if field.init and hasattr(hints[field.name], "__metadata__")
     }

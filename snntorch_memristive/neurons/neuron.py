@@ -636,7 +636,7 @@ def _is_readable(tensor: Tensor) -> bool:
 def _as_numbers(part: Any) -> Any:
     """A dataclass with every 0-d tensor in it turned into a number."""
     changes = {}
-    for field in fields(part):
+    for field in (field for field in fields(part) if field.init):  # the others are worked out
         value = getattr(part, field.name)
         if isinstance(value, Tensor):
             changes[field.name] = value.item() if value.dim() == 0 else value.detach()
