@@ -199,13 +199,25 @@ def _slope(sizes: list[float], values: list[float]) -> float:
 def measure_memory(shape: tuple[int, ...] = (25, 128, 1000)) -> dict[str, float]:
     """Peak memory (MB) of forward and backward above input and arriving derivatives."""
     names = ["snn.Leaky, input_.unbind()", "sequence, exponential, 1", "sequence, exponential, 4"]
-    results = {}
-    for name in names:
-        command = [sys.executable, __file__, "--peak-of", name, "--shape", *map(str, shape)]
-        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        results[name] = float(answer.split()[-1])
-        print(f"Peak memory of {name} at {shape}: {results[name]:.0f} MB", flush=True)
+    results = {name: _peak_of(name, shape) for name in names}
+    for name, value in results.items():
+        print(f"Peak memory of {name} at {shape}: {value:.0f} MB", flush=True)
     return results
+
+
+def measure_growth_of_memory() -> dict[str, float]:
+    """The same (MB) of a sequence by its number of neuron-steps, and the exponent of growth."""
+    peaks = {10 * n: _peak_of("sequence, exponential, 4", (10, n)) for n in (10**5, 10**6, 10**7)}
+    slope = _slope(list(peaks), list(peaks.values()))
+    print(f"Memory grows with the number of neurons to the power of {slope:.2f}.", flush=True)
+    return {str(size): value for size, value in peaks.items()} | {"exponent": slope}
+
+
+def _peak_of(name: str, shape: tuple[int, ...]) -> float:
+    """In a process of its own."""
+    command = [sys.executable, __file__, "--peak-of", name, "--shape", *map(str, shape)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(answer.split()[-1])
 
 
 def _print_peak(name: str, shape: list[int]) -> None:
@@ -340,6 +352,7 @@ def main() -> None:
         "seconds": measure_shapes(args.repeats, args.compile),
         "growth": measure_growth(max(3, args.repeats // 3)),
         "memory_mb": measure_memory(),
+        "growth_of_memory": measure_growth_of_memory(),
         "epoch_seconds": measure_epoch(max(3, args.repeats // 3)),
         "floor": measure_floor(),
     }
