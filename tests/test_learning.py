@@ -15,7 +15,18 @@ import learning  # noqa: E402
 import neurons as table_of_neurons  # noqa: E402
 from rows import images as pictures  # noqa: E402
 from rows import measures, report  # noqa: E402
-from rows.row import CELLS, KINDS, NETS, Parts, Recipe, Row, build, place  # noqa: E402
+from rows.row import (  # noqa: E402
+    ABLATIONS,
+    CELLS,
+    KINDS,
+    NETS,
+    RECIPES,
+    Parts,
+    Recipe,
+    Row,
+    build,
+    place,
+)
 from rows.training import Training  # noqa: E402
 
 import snntorch_memristive as snnm  # noqa: E402
@@ -241,6 +252,16 @@ def test_a_checkpoint_of_another_recipe_is_refused(digits, tmp_path):
     other = dataclasses.replace(ROW, without="clip")
     with pytest.raises(ValueError, match=r"Expected the same row .* without=None: delete it"):
         Training(other, digits).load(path)
+
+
+@pytest.mark.parametrize("without", ABLATIONS)
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("images", RECIPES)
+def test_any_part_of_any_recipe_can_be_left_out(images, net, without):
+    for kind in KINDS:
+        recipe = Row(images, net, "ideal", kind, 0, 1, without=without).recipe
+        left = {name: getattr(recipe, name) for name in ABLATIONS[without]}
+        assert left == ABLATIONS[without]
 
 
 def test_a_damaged_checkpoint_is_refused(digits, tmp_path):

@@ -156,7 +156,7 @@ class Row:
         if self.setting != "paper":
             special |= SPECIAL.get((self.data, self.net), {})
             special |= SPECIAL.get((self.data, self.net, self.kind), {})
-        return replace(RECIPES[self.data], **special, **ABLATIONS.get(self.without, {}))
+        return replace(RECIPES[self.data], **special | ABLATIONS.get(self.without, {}))
 
 
 class Network(nn.Module):
