@@ -1,6 +1,6 @@
 """Weights by way of their cells in one loop: equal to the effects one after the other."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -60,7 +60,7 @@ def test_the_loop_equals_the_effects(name, array, threads, monkeypatch, set_thre
     monkeypatch.setattr(crossbar, "through_cells", lambda *args: calls.append(1) or by_loop(*args))
     weight, slope = result()
     assert len(calls) == 4  # weight and bias, twice
-    monkeypatch.setattr(crossbar, "is_compiled", lambda weight: False)
+    monkeypatch.setattr(crossbar, "loop_for", lambda *args: None)
     stated, slope_stated = result()
     assert len(calls) == 4
     if name in EXACT:
@@ -78,7 +78,7 @@ def test_bands_of_a_large_layer_and_kernels_of_a_convolution(monkeypatch):
         with torch.no_grad():
             in_one = layer.effective()
             with monkeypatch.context() as patch:
-                patch.setattr(crossbar, "is_compiled", lambda weight: False)
+                patch.setattr(crossbar, "loop_for", lambda *args: None)
                 layer._forget()
                 assert_close(in_one, layer.effective())
 
@@ -95,6 +95,48 @@ def test_small_layers_and_other_dtypes_and_faults_compile_nothing():
     assert cells._loop.cache_info().currsize == 0
     RRAMLinear(200, 100, rram=rram).effective()
     assert cells._loop.cache_info().currsize == 1
+
+
+@dataclass(frozen=True)
+class Rooted(RRAM):
+    """A device with an error that no loop can compute."""
+
+    def programming_width(self, x):
+        return 0.02 * torch.as_tensor(x).sqrt()
+
+
+@dataclass(frozen=True)
+class Listed(RRAM):
+    """A device that cannot be hashed."""
+
+    notes: list = field(default_factory=list)
+
+
+@pytest.mark.parametrize("device", [Rooted, Listed])
+def test_devices_of_one_s_own_that_no_loop_takes_work_all_the_same(device):
+    layer = RRAMLinear(200, 100, rram=device(programming_error=0.02, levels=8))
+    assert torch.isfinite(layer.effective()).all()
+
+
+def test_other_parameters_get_draws_of_their_own():
+    rram = RRAM(spread=0.1)
+    for shape in ((4000, 100), (100, 90), (50, 100)):
+        layer = RRAMLinear(100, 100, rram=rram)
+        layer.effective()
+        layer.weight = torch.nn.Parameter(torch.randn(shape))
+        layer.bias = torch.nn.Parameter(torch.randn(shape[0]))
+        in_training = layer.effective()
+        layer._forget()
+        assert torch.equal(layer.eval().effective(), in_training)
+
+
+def test_rows_of_other_shapes_are_refused():
+    add = RowFunction(lambda x, y: x + y, ["x", "y"], (), None)
+    x = torch.ones(5)
+    assert torch.equal(add({"x": x, "y": x}, {}), x + x)
+    for other in (torch.ones(4), torch.ones(5, 1), x.double()):
+        with pytest.raises(ValueError, match="Expected tensors of float32 and of one shape"):
+            add({"x": x, "y": other}, {})
 
 
 def test_what_no_loop_can_do_is_refused_in_a_sentence():

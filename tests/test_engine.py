@@ -712,13 +712,27 @@ class Step(torch.autograd.Function):
         return grad
 
 
+class Reversed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return -grad
+
+
 def _gated(i):
     with torch.no_grad():
         gate = torch.sigmoid(i * 1e5)
     return i * gate
 
 
-OWN_DERIVATIVES = {"step": lambda v, i: Step.apply(i), "gate": lambda v, i: _gated(i)}
+OWN_DERIVATIVES = {
+    "step": lambda v, i: Step.apply(i),
+    "reversed": lambda v, i: Reversed.apply(i),
+    "gate": lambda v, i: _gated(i),
+}
 
 
 @dataclass(frozen=True)

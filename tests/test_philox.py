@@ -47,6 +47,15 @@ def test_the_kernel_s_numbers_are_the_same(seed, place, turn, count, threads, se
             np.testing.assert_allclose(found, stated, rtol=1e-6, atol=1e-7)
 
 
+def test_threads_change_no_number(set_threads):
+    found = []
+    for threads in (1, 2, 3):
+        set_threads(threads)
+        found.append(compiled.numbers(5, 6, 50_001, False))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
 def test_their_distribution():
     n = 1_000_000
     uniform = compiled.numbers(5, 6, n, True).double()

@@ -1,8 +1,8 @@
 """Weights by way of their cells: what is asked of them, and what they are."""
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from ..engine import is_usable
 from ..tracing import has_tangents, is_observed
 from .effects import programmed, quantise
 from .mapping import clip, from_pair, pair_of
+
+if TYPE_CHECKING:
+    from ..engine.rows import RowFunction
 
 WORTH = 8_192
 """Weights of a layer below which a loop of their own is not worth compiling."""
@@ -31,39 +34,43 @@ def halves_asked(
     return quantise(own, rram), quantise(subtracted, rram)
 
 
-def is_compiled(weight: Tensor) -> bool:
-    """Does :func:`through_cells` take ``weight``?"""
+def loop_for(
+    weight: Tensor, rram: RRAM, mapping: str, is_clipped: bool, effects: tuple[str, ...]
+) -> "RowFunction | None":
+    """All that happens to ``weight`` on the way through its cells, compiled.
+
+    With ``effects`` drawn. None where torch's operations have to do it one after the other.
+    """
     is_plain = type(weight) in (Tensor, torch.nn.Parameter) and weight.dtype == torch.float32
-    return (
-        is_plain
-        and weight.is_cpu
-        and not (is_observed() or has_tangents())
-        and is_usable("llvmlite")
-    )
+    if not (is_plain and weight.is_cpu and is_usable("llvmlite")):
+        return None
+    if is_observed() or has_tangents():
+        return None
+    try:
+        return _loop(rram, mapping, is_clipped, effects, weight.requires_grad)
+    except TypeError:  # a device that cannot be hashed
+        return None
 
 
 def through_cells(
+    loop: "RowFunction",
     weight: Tensor,  # shape: (*cells)
-    rram: RRAM,
     w_max: Tensor,  # shape: ()
-    mapping: str,
-    is_clipped: bool,
     draws: Mapping[str, Tensor],  # shapes: (2, *cells)
     folds: Tensor,  # shape: ()
     writes: Tensor,  # shape: ()
 ) -> Tensor:  # shape: (*cells)
-    """What ``from_pair`` of the ``programmed`` halves is, and its derivative, in one loop."""
-    function = _loop(rram, mapping, is_clipped, tuple(draws), weight.requires_grad)
+    """What ``from_pair`` of the ``programmed`` halves is, differentiable, by :func:`loop_for`."""
     rows = {"weight": weight}
     rows |= {_row(effect, k): half for effect, draw in draws.items() for k, half in enumerate(draw)}
-    numbers = {"w_max": float(w_max), "folds": float(folds), "writes": float(writes)}
-    return function(rows, numbers)
+    return loop(rows, {"w_max": float(w_max), "folds": float(folds), "writes": float(writes)})
 
 
-@cache
+@lru_cache(64)
 def _loop(
     rram: RRAM, mapping: str, is_clipped: bool, effects: tuple[str, ...], is_learned: bool
-) -> Any:
+) -> "RowFunction | None":
+    """None if a device of the user's own does what no loop can."""
     from ..engine.rows import RowFunction
 
     def weight_through(weight: Any, w_max: Any, folds: Any, writes: Any, **draws: Any) -> Any:
@@ -76,7 +83,10 @@ def _loop(
 
     rows = ["weight", *(_row(effect, k) for effect in effects for k in range(2))]
     variable = "weight" if is_learned else None
-    return RowFunction(weight_through, rows, ("w_max", "folds", "writes"), variable)
+    try:
+        return RowFunction(weight_through, rows, ("w_max", "folds", "writes"), variable)
+    except Exception:  # whatever a device does to a number; torch says better what is wrong
+        return None
 
 
 def _row(effect: str, half: int) -> str:

@@ -269,7 +269,7 @@ class Chip(nn.Module):
         is_compiling = torch.compiler.is_compiling()
         if not is_compiling and self._kept_of != self._seeds_now():
             self._kept, self._kept_of = {}, self._seeds_now()
-        key = effect, name, self._place(name, band)
+        key = effect, name, self._place(name, band), self._cells()[name].shape
         draw = None if is_compiling else self._kept.get(key)
         if draw is None:
             seed = self.chip[EFFECTS.index(effect)]

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..devices import RRAM, Ohmic
 from ..tracing import has_tangents, is_observed, is_traced
 from .array import Array, from_lines, to_lines
-from .cells import WORTH, halves_asked, is_compiled, through_cells
+from .cells import WORTH, halves_asked, loop_for, through_cells
 from .chip import FAULTS, Chip
 from .draws import Band
 from .effects import fail, folds, programmed, white_variance
@@ -144,17 +144,19 @@ class Crossbar(Chip):
         }
 
     def _mapped_in_bands(self, name: str, cells: Tensor, w_max: Tensor) -> Tensor:
-        def mapped(band: Band) -> Tensor:
-            if in_one_loop:
-                draws = {effect: self._draw(effect, name, band) for effect in self._drawn()}
-                since = self._since(w_max)
-                return through_cells(cells[band], *self._told(w_max), draws, *since)
-            g = self._programmed(name, cells, band, w_max)
-            return from_pair(g, self.rram, w_max, self.array.mapping).to(cells.dtype)
+        rram, effects, loop = self.rram, self._drawn(), None
+        is_stated = rram.tolerance is None and FAULTS + name not in self._buffers
+        if is_stated and max(c.numel() for c in self._cells().values()) >= WORTH:
+            _, _, mapping, is_clipped = self._told(w_max)
+            loop = loop_for(cells, rram, mapping, is_clipped, effects)
 
-        is_stated = self.rram.tolerance is None and FAULTS + name not in self._buffers
-        is_large = max(c.numel() for c in self._cells().values()) >= WORTH
-        in_one_loop = is_stated and is_large and is_compiled(cells)
+        def mapped(band: Band) -> Tensor:
+            if loop is not None:
+                draws = {effect: self._draw(effect, name, band) for effect in effects}
+                return through_cells(loop, cells[band], w_max, draws, *self._since(w_max))
+            g = self._programmed(name, cells, band, w_max)
+            return from_pair(g, rram, w_max, self.array.mapping).to(cells.dtype)
+
         bands = self._bands(name)
         if len(bands) == 1:
             return mapped(bands[0])

@@ -6,6 +6,7 @@ made of, and nothing is stated twice.
 """
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -125,25 +126,40 @@ UNARY: dict[str, Callable[[float], float]] = {
 
 _DERIVED = ContextVar("derived", default=False)
 
+_LOCK = threading.RLock()
+
+OWN_DERIVATIVE = (
+    "Expected equations whose derivative is that of what they compute, but they use "
+    "torch.no_grad or an autograd.Function."
+)
+
 
 @contextmanager
 def to_be_derived() -> Iterator[None]:
     """Formulas recorded inside are refused if torch would not derive them as they stand."""
-    before = _DERIVED.set(True)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        _DERIVED.reset(before)
+    with _LOCK:  # while this is another one
+        functions = torch.autograd.Function
+        apply_of_torch = vars(functions)["apply"]
+
+        def function(cls: Any, *args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(value, Symbol) for value in (*args, *kwargs.values())):
+                raise UntraceableError(OWN_DERIVATIVE)
+            return apply_of_torch.__func__(cls, *args, **kwargs)
+
+        before = _DERIVED.set(True)
+        setattr(functions, "apply", classmethod(function))  # noqa: B010 (as types forbid it)
+        try:
+            with torch.enable_grad():
+                yield
+        finally:
+            setattr(functions, "apply", apply_of_torch)  # noqa: B010
+            _DERIVED.reset(before)
 
 
 def apply(op: str, *args: Any) -> Any:
     """The operation ``op`` on symbols and numbers; a number if there are only numbers."""
     if _DERIVED.get() and not torch.is_grad_enabled():
-        raise UntraceableError(
-            "Expected equations whose derivative is that of what they compute, but they use "
-            "torch.no_grad or an autograd.Function."
-        )
+        raise UntraceableError(OWN_DERIVATIVE)
     args = tuple(a if isinstance(a, Symbol) else _number(a) for a in args)
     if op in UNARY and isinstance(args[0], float):
         return UNARY[op](args[0])

@@ -47,8 +47,15 @@ class RowFunction:
         self._address = self._engine.get_function_address(NAME)
 
     def __call__(self, rows: Mapping[str, Tensor], numbers: Mapping[str, float]) -> Tensor:
-        """The result, differentiable by the variable."""
+        """The result, differentiable by the variable.
+
+        Raises:
+            ValueError: if the tensors differ in shape, or are not of float32 on the CPU.
+        """
         read = [rows[name].detach().contiguous() for name in self.rows]
+        kinds = {(tensor.shape, tensor.dtype, tensor.device.type) for tensor in read}
+        if kinds != {(read[0].shape, torch.float32, "cpu")}:
+            raise ValueError(f"Expected tensors of float32 and of one shape, but got {kinds}.")
         result = torch.empty_like(read[0])
         slope = None if self.variable is None else torch.empty_like(result)
         given = array("f", [numbers[name] for name in self.numbers])
