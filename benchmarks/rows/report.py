@@ -87,12 +87,13 @@ def table(results: Sequence[Result]) -> str:
     cases: dict[tuple, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     for each in results:
         cases[tuple(each["row"][name] for name in CASE)][each["row"]["kind"]].append(each)
-    digital = {
-        _without_cells(case): kinds["leaky"] for case, kinds in cases.items() if "leaky" in kinds
-    }
+    digital: dict[tuple, list[Result]] = defaultdict(list)
+    for each in results:
+        if each["row"]["kind"] == "leaky":
+            digital[_without_cells(each)].append(each)
     rows = []
     for case, kinds in sorted(cases.items(), key=lambda item: _place(item[0])):
-        beside = digital.get(_without_cells(case), [])
+        beside = digital[_without_cells(next(iter(kinds.values()))[0])]
         rows.append(_cells(case, kinds | {"leaky": beside}))
     columns = [column for column in zip(HEAD, *rows, strict=True) if any(column[1:])]
     head, *rows = zip(*columns, strict=True)
@@ -104,9 +105,11 @@ def markdown(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
-def _without_cells(case: tuple) -> tuple:
-    data, net, _, _, without, epochs = case
-    return data, net, without, epochs
+def _without_cells(result: Result) -> tuple:
+    """What a digital twin has in common, the images as they were shown too."""
+    row, recipe = result["row"], result["recipe"]
+    named = (row[name] for name in ("data", "net", "without", "epochs"))
+    return *named, *(recipe[name] for name in ("shift", "rotation", "zoom", "mirror"))
 
 
 def _place(case: tuple) -> tuple:

@@ -23,9 +23,8 @@ def run(
     """``mem``, ``spk`` (None for the binary output), what is recorded, and the states after.
 
     Equal to ``dynamics`` step by step, to the rounding of the dtype (float32 or float64); in
-    float32, a logistic below 3e-10 may be anything down to 0. Rounding is
-    amplified with what it is part of, and a comparison of two formulas that are equal but for it may
-    go either way.
+    float32, a logistic below 3e-10 may be anything down to 0. Rounding is amplified with what it is
+    part of, and a comparison of two formulas that are equal but for it may go either way.
     For what :func:`choose_engine` does not call "eager"; ``key`` is that of ``dynamics``.
     """
     coefficients = {name: coefficients[name] for name in dynamics.coefficients}  # in their order
