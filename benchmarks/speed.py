@@ -125,11 +125,19 @@ def median_times(work: dict[str, Callable[[], None]], repeats: int) -> dict[str,
         function()  # compiles, warms up
     for _ in range(repeats):
         for name, function in work.items():
-            function()  # its own code and data back into the caches
+            _warm_up(function)
             start = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _warm_up(function: Callable[[], None], seconds: float = 0.01) -> None:
+    """Its own code and data back into the caches: a small one takes a few calls to get there."""
+    end = time.perf_counter() + seconds
+    function()
+    while time.perf_counter() < end:
+        function()
 
 
 def there_and_back(function: Callable, shape: tuple[int, ...]) -> Callable[[], None]:
