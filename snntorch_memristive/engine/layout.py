@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..functional import Dynamics
 
-TRACED = 16
+TRACED = 32
 """About how many sub-steps are computed again at a time in the backward pass."""
 
 
