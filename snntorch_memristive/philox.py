@@ -30,8 +30,8 @@ def words(counter: tuple[Any, ...], key: tuple[Any, Any]) -> tuple[Any, ...]:
     return a, b, c, d
 
 
-def halves(number: int) -> tuple[int, int]:
-    """The lower and the upper 32 bits of a whole number of 64."""
+def halves(number: Any) -> tuple[Any, Any]:
+    """The lower and the upper 32 bits of a whole number of 64, or of what :func:`words` takes."""
     return number & WORD, number >> 32 & WORD
 
 

@@ -33,7 +33,5 @@ def has_tangents() -> bool:
 
 def is_observed() -> bool:
     """Does somebody record, watch or transform (``torch.func``) what is done here?"""
-    if torch.compiler.is_compiling():  # which cannot look at the rest
-        return True
-    is_transformed = torch._C._functorch.peek_interpreter_stack() is not None
-    return is_transformed or torch._C._len_torch_dispatch_stack() > 0
+    is_compiling = torch.compiler.is_compiling()
+    return is_compiling or is_watched() or torch._C._functorch.peek_interpreter_stack() is not None

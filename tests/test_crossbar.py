@@ -147,7 +147,7 @@ def programmed(layer):
 def missed(layer):
     """The programming error of the weights, in units of its standard deviation."""
     (band,) = layer._bands("weight")
-    return layer._draws("weight", band, layer._asked_for("weight", band))["programming"]
+    return layer._draws("weight", band)["programming"]
 
 
 def test_the_chip_stays_the_same_over_a_time_loop_and_across_modes():

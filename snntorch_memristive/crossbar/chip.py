@@ -279,12 +279,15 @@ class Chip(nn.Module):
                 self._kept[key] = draw
         return draw
 
-    def _draws(self, name: str, band: Band, asked: Tensor) -> dict[str, Tensor]:
-        """What the chip draws for cells of ``band`` that are ``asked`` for (S), by effect."""
-        draws = {effect: self._draw(effect, name, band) for effect in self._drawn()}
-        if "programming" in draws and self.rram.tolerance is not None:
-            draws["programming"] = self._verified(name, band, asked)[..., 0]
-        return draws
+    def _draws(self, name: str, band: Band) -> dict[str, Tensor]:
+        """What the chip draws for the cells of ``band``, by effect; no errors that are verified."""
+        left_out = ("programming",) if self._verifies() else ()
+        effects = (effect for effect in self._drawn() if effect not in left_out)
+        return {effect: self._draw(effect, name, band) for effect in effects}
+
+    def _verifies(self) -> bool:
+        """Is a cell written again until it is close to what was asked for?"""
+        return self.rram.has_programming_error and self.rram.tolerance is not None
 
     def _verified(self, name: str, band: Band, asked: Tensor) -> Tensor:
         """Error, repeats and misses of cells ``asked`` for (S). Shape: (2, *cells, 3)."""
@@ -322,8 +325,7 @@ class Chip(nn.Module):
 
     def _programming(self) -> Programming:
         """What it took to write the cells."""
-        rram, repeats, missed = self.rram, 0, 0
-        verifies = rram.has_programming_error and rram.tolerance is not None
+        verifies, repeats, missed = self._verifies(), 0, 0
         for name in self._cells() if verifies and self._device().type != "meta" else ():
             for band in self._bands(name):
                 found = self._verified(name, band, self._asked_for(name, band))

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..devices import RRAM, Ohmic
+from ..devices import Ohmic
 from ..tracing import has_tangents, is_observed, is_traced
 from .array import Array, from_lines, to_lines
 from .cells import WORTH, halves_asked, loop_for, through_cells
@@ -112,16 +112,17 @@ class Crossbar(Chip):
         return self._aimed(self._cells()[name][band], self.w_max())
 
     def _aimed(self, cells: Tensor, w_max: Tensor) -> Tensor:
-        return torch.stack(halves_asked(cells.to(w_max.dtype), *self._told(w_max)))
-
-    def _told(self, w_max: Tensor) -> tuple[RRAM, Tensor, str, bool]:
-        """What it takes to know which conductances a weight asks for."""
-        return self.rram, w_max, self.array.mapping, self.array.w_max is not None
+        array, exact = self.array, cells.to(w_max.dtype)
+        is_clipped = array.w_max is not None
+        return torch.stack(halves_asked(exact, self.rram, w_max, array.mapping, is_clipped))
 
     def _programmed(self, name: str, cells: Tensor, band: Band, w_max: Tensor) -> Tensor:
         """Conductances (S) of the cells of ``band``, (2, ...), by way of every effect."""
         asked = self._aimed(cells[band], w_max)
-        draws = {e: draw.to(asked) for e, draw in self._draws(name, band, asked).items()}
+        draws = self._draws(name, band)
+        if self._verifies():
+            draws["programming"] = self._verified(name, band, asked)[..., 0]
+        draws = {effect: draw.to(asked) for effect, draw in draws.items()}
         g = programmed(asked, self.rram, draws, *self._since(w_max))
         faults = self._buffers.get(FAULTS + name)
         return fail(g, self.rram, None if faults is None else faults[:, band])
@@ -144,18 +145,17 @@ class Crossbar(Chip):
         }
 
     def _mapped_in_bands(self, name: str, cells: Tensor, w_max: Tensor) -> Tensor:
-        rram, effects, loop = self.rram, self._drawn(), None
-        is_stated = rram.tolerance is None and FAULTS + name not in self._buffers
+        rram, array, loop = self.rram, self.array, None
+        is_stated = not self._verifies() and FAULTS + name not in self._buffers
         if is_stated and max(c.numel() for c in self._cells().values()) >= WORTH:
-            _, _, mapping, is_clipped = self._told(w_max)
-            loop = loop_for(cells, rram, mapping, is_clipped, effects)
+            loop = loop_for(cells, rram, array.mapping, array.w_max is not None, self._drawn())
 
         def mapped(band: Band) -> Tensor:
             if loop is not None:
-                draws = {effect: self._draw(effect, name, band) for effect in effects}
-                return through_cells(loop, cells[band], w_max, draws, *self._since(w_max))
+                draws, since = self._draws(name, band), self._since(w_max)
+                return through_cells(loop, cells[band], w_max, draws, *since)
             g = self._programmed(name, cells, band, w_max)
-            return from_pair(g, rram, w_max, self.array.mapping).to(cells.dtype)
+            return from_pair(g, rram, w_max, array.mapping).to(cells.dtype)
 
         bands = self._bands(name)
         if len(bands) == 1:

@@ -56,17 +56,16 @@ class Written:
 
     def is_of(self, cells: dict[str, Tensor]) -> bool:
         """Are these the values of the cells that were written?"""
-        if self.weights.keys() != cells.keys():
-            return False
-        for name, tensor in cells.items():
-            if tensor.dtype != self.weights[name].dtype:
-                return False
-            if name in self._prints:
-                if not torch.equal(self._prints[name], _print_of(tensor)):
-                    return False
-            elif not _are_equal(self._copies[name], tensor):
-                return False
-        return True
+        copies, prints = self._copies, self._prints
+        return copies.keys() | prints.keys() == cells.keys() and all(
+            cells[name].dtype == self.weights[name].dtype
+            and (
+                _are_equal(copies[name], cells[name])
+                if name in copies
+                else torch.equal(prints[name], _print_of(cells[name]))
+            )
+            for name in cells
+        )
 
     def serves(self, wanted: list[str], seeds: tuple) -> bool:
         """Is it what cells with draws of ``seeds`` stand for, with the derivatives ``wanted``?

@@ -7,7 +7,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
-from ..philox import WORD, words
+from ..philox import halves, words
 from .arithmetic import EXACT, FUNCTIONS
 from .machine import loaded
 from .polynomials import cos_of_a_part, log_of_a_part, sin_of_a_part
@@ -47,17 +47,13 @@ def _write(
 ) -> None:
     row = Row(builder, builder.inttoptr(address.ir, REAL.as_pointer())) + begin * 4
     with loop(builder, count) as k:
-        four = words((begin + k, turn, *_halves(place)), _halves(seed))
+        four = words((begin + k, turn, *halves(place)), halves(seed))
         if uniform:
             found = [_real(word >> 8) * 2.0**-24 for word in four]
         else:
             found = [number for pair in (four[:2], four[2:]) for number in _normal(*pair)]
         for n, number in enumerate(found):
             row[k * 4 + n] = number
-
-
-def _halves(number: Value) -> tuple[Value, Value]:
-    return number & WORD, number >> 32 & WORD
 
 
 def _real(whole: Value) -> Value:

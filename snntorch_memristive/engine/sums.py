@@ -106,14 +106,11 @@ def _are_comparable(a: float, b: float) -> bool:
     return not (a and b) or COMPARABLE >= abs(a / b) >= 1 / COMPARABLE
 
 
-def _delicate(order: list[Symbol]) -> set[Symbol]:
+def _delicate(order: list[Symbol], bounds: Known) -> set[Symbol]:
     """Sums that may cancel, and of which something :data:`STEEP` is made.
 
     But for the rate of a relaxation: what is divided by it is multiplied by it, too.
     """
-    bounds: Known = {}
-    for symbol in order:
-        bounds[symbol] = bounds_of(symbol, bounds)
     steep = [symbol.args[0] for symbol in order if symbol.op in STEEP]
     below = {a for a in steep if unguarded(a) is a}
     for symbol in reversed(order):
@@ -137,8 +134,10 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
     uses = Counter(a for symbol in order for a in symbol.args if isinstance(a, Symbol))
     uses.update(root for root in roots if isinstance(root, Symbol))
     untouched = {a for symbol in order if symbol.op not in LINEAR for a in symbol.args}
-    delicate = _delicate(order)
     bounds: Known = {}
+    for symbol in order:
+        bounds[symbol] = bounds_of(symbol, bounds)
+    delicate = _delicate(order, bounds)
     sums: dict[Symbol, Sum] = {}
     renewed: dict[Symbol, Any] = {}
 
@@ -195,7 +194,6 @@ def gathered(results: dict[str, Any]) -> dict[str, Any]:
         return one.plus(other)
 
     for symbol in order:
-        bounds[symbol] = bounds_of(symbol, bounds)
         match symbol.op, symbol.args:
             case "add" | "sub" as op, (a, b) if symbol in delicate:
                 renewed[symbol] = Symbol(APART[op], now(a), now(b))
