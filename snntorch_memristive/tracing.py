@@ -33,5 +33,7 @@ def has_tangents() -> bool:
 
 def is_observed() -> bool:
     """Does somebody record, watch or transform (``torch.func``) what is done here?"""
-    is_compiling = torch.compiler.is_compiling()
-    return is_compiling or is_watched() or torch._C._functorch.peek_interpreter_stack() is not None
+    if torch.compiler.is_compiling():
+        return True
+    is_watched = torch._C._len_torch_dispatch_stack() > 0
+    return is_watched or torch._C._functorch.peek_interpreter_stack() is not None

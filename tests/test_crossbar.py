@@ -13,7 +13,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.testing import assert_close
 
-from snntorch_memristive import MIF, RRAM, RRAMConv2d, RRAMLinear
+from snntorch_memristive import MIF, RRAM, RRAMConv2d, RRAMLinear, philox
 from snntorch_memristive.crossbar import (
     RRAMOneToOne,
     from_pair,
@@ -319,11 +319,12 @@ def reads_of_noisy_cells(layer: RRAMLinear, input_: torch.Tensor, reads: int) ->
     return torch.vmap(lambda cells: functional_call(ideal, cells, input_))(noisy)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", NOISY)
-def test_read_noise_has_the_mean_and_variance_of_noise_on_every_cell(name):
+def test_read_noise_has_the_mean_and_variance_of_noise_on_every_cell(name, dtype):
     reads = 20_000
-    layer = NOISY[name](rram=RRAM(read_noise=0.05), dtype=torch.float64)
-    input_ = random_input(layer, dtype=torch.float64)[:1, ..., :5]
+    layer = NOISY[name](rram=RRAM(read_noise=0.05), dtype=dtype)
+    input_ = random_input(layer, dtype=dtype)[:1, ..., :5]
     if isinstance(layer, RRAMConv2d):
         input_ = input_[..., :4, :4]
     with torch.no_grad():
@@ -344,12 +345,45 @@ def test_read_noise_is_fresh_at_every_call_in_both_modes(mode):
     assert not torch.equal(layer(input_.expand(3, 2, 6))[0], layer(input_.expand(3, 2, 6))[1])
 
 
-def test_read_noise_leaves_the_gradient_of_the_ideal_layer():
-    layer = RRAMLinear(6, 5, rram=RRAM(read_noise=0.1), dtype=torch.float64)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_read_noise_leaves_the_gradient_of_the_ideal_layer(dtype):
+    layer = RRAMLinear(6, 5, rram=RRAM(read_noise=0.1), dtype=dtype)
     ideal = RRAMLinear.from_linear(layer)
-    input_ = torch.rand(2, 6, dtype=torch.float64)
-    noisy = torch.autograd.grad(layer(input_).sum(), layer.parameters())
-    assert_close(noisy, torch.autograd.grad(ideal(input_).sum(), ideal.parameters()))
+    input_ = torch.rand(2, 6, dtype=dtype, requires_grad=True)
+    noisy = torch.autograd.grad(layer(input_).sum(), [input_, *layer.parameters()])
+    assert_close(noisy, torch.autograd.grad(ideal(input_).sum(), [input_, *ideal.parameters()]))
+
+
+@pytest.mark.parametrize("has_bias", [True, False])
+@pytest.mark.parametrize(("batch", "inputs", "outputs"), [(1, 1, 1), (5, 37, 6), (300, 64, 100)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_loop_of_read_noise_is_what_is_stated(
+    batch, inputs, outputs, has_bias, threads, set_threads
+):
+    set_threads(threads)
+    layer = RRAMLinear(inputs, outputs, has_bias, rram=RRAM(read_noise=0.05))
+    input_ = torch.randn(batch, inputs)
+    torch.manual_seed(7)
+    noise = layer(input_) - RRAMLinear.from_linear(layer)(input_)
+    torch.manual_seed(7)
+    seed, per_row = int(torch.randint(1 << 62, ())), -(-outputs // 4) * 4
+    drawn = torch.from_numpy(philox.numbers(seed, 0, batch * per_row, uniform=False))
+    (variance,) = layer._variances(input_, None)
+    gain = layer.w_max() / (layer.rram.g_on - layer.rram.g_off)
+    stated = drawn.reshape(batch, per_row)[:, :outputs] * variance.sqrt() * gain
+    assert_close(noise, stated, rtol=1e-4, atol=1e-5)
+
+
+def test_the_seed_of_torch_decides_the_noise_of_any_input():
+    layer = RRAMLinear(6, 5, rram=RRAM(read_noise=0.05))
+    input_ = torch.rand(3, 4, 6)
+    for view in (input_, input_[0], input_[0, 0], input_.transpose(0, 1), input_[:0]):
+        outputs = []
+        for _ in range(2):
+            torch.manual_seed(3)
+            outputs.append(layer(view))
+        assert outputs[0].shape == (*view.shape[:-1], 5)
+        assert torch.equal(*outputs)
 
 
 def test_a_silent_input_to_a_layer_without_bias_reads_without_noise():

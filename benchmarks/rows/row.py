@@ -88,7 +88,7 @@ RECIPES = {
 """By the name of the images."""
 
 SPECIAL = {
-    ("mnist", "dense256"): {"rotation": 8.0, "zoom": 0.1},
+    ("mnist", "dense256"): {"rotation": 12.0, "zoom": 0.15},
     ("mnist", "dense256", "memristive"): {"lr": 1e-3, "scale": 6.0},
     ("fashion-mnist", "conv64"): {"lr": 2e-3},
     ("fashion-mnist", "conv512"): {"dropout": 0.3},

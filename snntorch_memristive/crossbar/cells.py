@@ -57,8 +57,8 @@ def through_cells(
     weight: Tensor,  # shape: (*cells)
     w_max: Tensor,  # shape: ()
     draws: Mapping[str, Tensor],  # shapes: (2, *cells)
-    folds: Tensor,  # shape: ()
-    writes: Tensor,  # shape: ()
+    folds: Tensor | float,  # shape: ()
+    writes: Tensor | int,  # shape: ()
 ) -> Tensor:  # shape: (*cells)
     """What ``from_pair`` of the ``programmed`` halves is, differentiable, by :func:`loop_for`."""
     rows = {"weight": weight}

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from ..checks import check_not_negative, check_positive, check_within
 from ..devices import RRAM
-from ..tracing import is_watched, is_wrapped
+from ..tracing import is_observed
 from .draws import Band, bands, drawn, drawn_until_close
 from .effects import ROOM, acceleration
 from .mapping import counted_once
 
 EFFECTS = ("programming", "spread", "stuck", "drift", "endurance")
-"""What is drawn once per chip; the buffer ``chip`` has a seed of each, in this order."""
+"""What is drawn once per chip, the first one at every writing in training too; the buffer
+``chip`` has a seed of each, in this order."""
 
 OLDEST = 1 << 61
 """Age (µs) beyond which a chip is no older."""
@@ -58,8 +59,8 @@ class Chip(nn.Module):
     a chip of another device, or of other cells, is refused.
     """
 
-    _kept: dict[tuple, Tensor]
-    _kept_of: tuple = ()
+    _kept: dict[tuple, tuple[int, Tensor]]
+    """Draws and their seeds, by effect, name, place and shape."""
 
     def _cells(self) -> dict[str, Tensor]:
         """The trained tensors that live in cells, by name."""
@@ -236,6 +237,11 @@ class Chip(nn.Module):
         # Cells that share references are not cut: the references are those of all bands.
         return [slice(0, len(cells))] if self._shares_references() else bands(cells.shape)
 
+    def _shape(self, name: str, band: Band) -> tuple[int, ...]:
+        """Of the weights in ``band``."""
+        shape = self._cells()[name].shape
+        return (band.stop - band.start, *shape[1:]) if isinstance(band, slice) else tuple(shape)
+
     def _place(self, name: str, band: Band) -> int:
         start = band.start if isinstance(band, slice) else 0
         return list(self._cells()).index(name) * PLACES + start
@@ -254,29 +260,29 @@ class Chip(nn.Module):
 
     def _placed_draw(self, seed: Tensor, name: str, band: Band, uniform: bool) -> Tensor:
         """Draws for the cells of ``band``, shape (2, *cells)."""
-        cells = self._cells()[name].detach()[band]
+        shape = 2, *self._shape(name, band)
 
         def draw(place: int, like: Tensor) -> Tensor:
             return drawn(seed, place, like.shape, uniform)
 
-        return self._by_cell(draw, name, band, cells.expand(2, *cells.shape))
+        if not self._shares_references():
+            return drawn(seed, self._place(name, band), shape, uniform)
+        return self._by_cell(draw, name, band, torch.empty(()).expand(shape))
 
     def _draw(self, effect: str, name: str, band: Band) -> Tensor:
         """What ``effect``, which is on, takes from the chip for the cells of ``band``.
 
         Kept while training, where the weights are written again and again.
         """
-        is_compiling = torch.compiler.is_compiling()
-        if not is_compiling and self._kept_of != self._seeds_now():
-            self._kept, self._kept_of = {}, self._seeds_now()
-        key = effect, name, self._place(name, band), self._cells()[name].shape
-        draw = None if is_compiling else self._kept.get(key)
-        if draw is None:
-            seed = self.chip[EFFECTS.index(effect)]
-            draw = self._placed_draw(seed, name, band, uniform=effect == "stuck")
-            passes = is_compiling or is_watched() or is_wrapped(draw) or draw.is_inference()
-            if self.training and not passes:
-                self._kept[key] = draw
+        seed, uniform = self.chip[EFFECTS.index(effect)], effect == "stuck"
+        if is_observed() or not self.training:
+            return self._placed_draw(seed, name, band, uniform)
+        key = effect, name, self._place(name, band), self._shape(name, band)
+        of, draw = self._kept.get(key, (None, None))
+        if draw is None or of != int(seed):
+            draw = self._placed_draw(seed, name, band, uniform)
+            if not draw.is_inference():
+                self._kept[key] = int(seed), draw
         return draw
 
     def _draws(self, name: str, band: Band) -> dict[str, Tensor]:
@@ -309,19 +315,16 @@ class Chip(nn.Module):
         """The cells are written once more: they miss their targets anew, or as before."""
         if misses_anew and self.rram.has_programming_error:
             with torch.inference_mode(False):
-                seeds = self.chip.clone()
-                seeds[EFFECTS.index("programming")] = _seeds(1)[0]
-            self.chip = seeds
-            self._kept = {key: draw for key, draw in self._kept.items() if key[0] != "programming"}
-            self._kept_of = self._seeds_now()
+                self.chip = torch.cat([_seeds(1).to(self.chip), self.chip[1:]])
         self._start_anew()
 
     def _start_anew(self) -> None:
-        with torch.inference_mode(False):
-            if self.rram.drifts:
-                self.age_in_us = torch.zeros_like(self.age_in_us)
-            if self.rram.wears_out:
-                self.times_written = self.times_written + 1
+        if self.rram.drifts or self.rram.wears_out:
+            with torch.inference_mode(False):
+                if self.rram.drifts:
+                    self.age_in_us = torch.zeros_like(self.age_in_us)
+                if self.rram.wears_out:
+                    self.times_written = self.times_written + 1
 
     def _programming(self) -> Programming:
         """What it took to write the cells."""

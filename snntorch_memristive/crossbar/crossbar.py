@@ -1,5 +1,6 @@
 """What the layers on a crossbar have in common."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -96,10 +97,10 @@ class Crossbar(Chip):
         dtype = torch.promote_types(cells[0].dtype, torch.float32)
         if self.array.w_max is not None:
             return torch.tensor(self.array.w_max, dtype=dtype, device=cells[0].device)
-        ends = [end.abs() for c in cells if c.numel() for end in c.detach().aminmax()]
+        ends = [end for c in cells if c.numel() for end in c.detach().aminmax()]
         if not ends:
             return torch.ones(())
-        return torch.stack(ends).amax().to(dtype).clamp(min=torch.finfo(dtype).tiny)
+        return torch.stack(ends).abs().amax().to(dtype).clamp(min=torch.finfo(dtype).tiny)
 
     def effective(self, name: str = "weight") -> Tensor | None:
         """The weight (or bias) that the array stands for; None if the layer has no bias."""
@@ -127,11 +128,11 @@ class Crossbar(Chip):
         faults = self._buffers.get(FAULTS + name)
         return fail(g, self.rram, None if faults is None else faults[:, band])
 
-    def _since(self, w_max: Tensor) -> tuple[Tensor, Tensor]:
+    def _since(self, w_max: Tensor) -> tuple[Tensor | float, Tensor | int]:
         """For how long the cells have drifted, see ``folds``, and how often they were written."""
-        zero = torch.zeros_like(w_max)
-        passed = folds(self.rram, self.age_in_us[1] * 1e-6) if self.rram.drifts else zero
-        return passed.to(w_max), self.times_written[0] if self.rram.wears_out else zero
+        rram = self.rram
+        passed = folds(rram, self.age_in_us[1] * 1e-6).to(w_max) if rram.drifts else 0.0
+        return passed, self.times_written[0] if rram.wears_out else 0
 
     def _mapped(self, cells: dict[str, Tensor], w_max: Tensor) -> dict[str, Tensor]:
         """The weights that the cells stand for."""
@@ -192,9 +193,11 @@ class Crossbar(Chip):
     # What was written is kept
 
     def _is_ideal(self) -> bool:
+        if not self.rram.ideal:
+            return False
         array = self.array
         plain = array.w_max is None and not array.bandwidth and array.wires.ideal
-        return plain and self.rram.ideal and not self._is_faulty()
+        return plain and not self._is_faulty()
 
     def _is_faulty(self) -> bool:
         return any(name.startswith(FAULTS) for name in self._buffers)
@@ -213,25 +216,21 @@ class Crossbar(Chip):
 
     def _up_to_date(self, cells: dict[str, Tensor]) -> Written:
         """The mapping of the cells as they are, worked out anew if they have been written."""
-        written = self._written
-        if written is None:
-            self._check_weights()
-        else:
-            self._settle_as(cells)
-            written = self._written
-        seeds = self._seeds_now()
-        if written is not None and written.serves(self._bent(cells), seeds):
-            return written
-        written = self._work_out(cells)
-        written.seeds = seeds
-        self._written = written
+        w_max = self._settle_as(cells)
+        written, seeds = self._written, self._seeds_now()
+        if written is None or not written.serves(cells, seeds):
+            w_max = self.w_max() if w_max is None else w_max
+            self._written = written = self._work_out(cells, w_max, seeds)
         return written
 
-    def _work_out(self, cells: dict[str, Tensor]) -> Written:
-        w_max, bent = self.w_max(), self._bent(cells)
-        copies = {n: c.detach().clone().requires_grad_() for n, c in cells.items() if n in bent}
+    def _work_out(self, cells: dict[str, Tensor], w_max: Tensor, seeds: tuple) -> Written:
+        bends = self._bends()
+        is_bent = bends and torch.is_grad_enabled()
+        learned = [name for name, c in cells.items() if is_bent and c.requires_grad]
+        copies = {name: cells[name].detach().clone().requires_grad_() for name in learned}
         now = {n: copies.get(n, c.detach()) for n, c in cells.items()}
-        return Written(cells, copies, self._mapped(now, w_max), w_max, self.array.wires.ideal)
+        mapped, is_linear = self._mapped(now, w_max), self.array.wires.ideal
+        return Written(cells, copies, mapped, w_max, is_linear, bends, seeds)
 
     def _disturb(self) -> None:
         if self._written is not None:
@@ -242,24 +241,27 @@ class Crossbar(Chip):
 
     def _settle(self) -> None:
         cells = self._cells()
-        if not _are_unreadable(cells):
+        if self._written is not None and not _are_unreadable(cells):
             self._settle_as(cells)
 
-    def _settle_as(self, cells: dict[str, Tensor]) -> None:
-        if self._written is not None and not self._written.is_of(cells):
+    def _settle_as(self, cells: dict[str, Tensor]) -> Tensor | None:
+        """If they are not known to be as they were: :meth:`w_max`, of weights that are finite."""
+        written = self._written
+        if written is not None and written.is_of(cells):
+            return None
+        w_max = self.w_max()
+        if self.array.w_max is not None or not math.isfinite(w_max):
             self._check_weights()
+        if written is not None:
             self._write(misses_anew=self.training)
             self._written = None
+        return w_max
 
-    def _bent(self, cells: dict[str, Tensor]) -> list[str]:
-        """Which of ``cells`` are those whose derivative is wanted now and may be anything but 1."""
-        if not torch.is_grad_enabled():
-            return []
+    def _bends(self) -> bool:
+        """May the derivative of what a cell stands for, by the cell, be anything but 1?"""
         rram = self.rram
         bends = rram.spread or rram.stuck_on or rram.stuck_off or rram.drifts or rram.wears_out
-        if not bends and self.array.wires.ideal and not self._is_faulty():
-            return []
-        return [name for name, tensor in cells.items() if tensor.requires_grad]
+        return bool(bends) or not self.array.wires.ideal or self._is_faulty()
 
     # Reading
 
@@ -272,9 +274,7 @@ class Crossbar(Chip):
         output = self._apply_weight(input_, parts["weight"], parts.get("bias"))
         if not (self.rram.has_read_noise or self.array.bandwidth):
             return output
-        w_max = self.w_max() if written is None else written.w_max
-        gain = weight_per_siemens(self.rram, w_max, self.array.mapping)
-        return self._with_noise(output, input_.detach().to(w_max.dtype), written, gain)
+        return self._with_noise(output, input_.detach(), written)
 
     def _driven(self, input_: Tensor) -> Tensor:
         """The input that would drive the same currents through ohmic cells.
@@ -283,17 +283,18 @@ class Crossbar(Chip):
         1, such as that of the bias, is at the voltage at which the conductances are stated. With
         wires, which are linear, this neglects what they drop.
         """
-        if self.rram.conduction == Ohmic():
+        if type(self.rram.conduction) is Ohmic:
             return input_
         law, v_read = self.rram.conduction, self.array.v_read
         unit = law.chord(torch.as_tensor(v_read, dtype=input_.dtype))
         return input_ * (law.chord(input_ * v_read) / unit)
 
-    def _with_noise(
-        self, output: Tensor, input_: Tensor, written: Written | None, gain: Tensor
-    ) -> Tensor:
+    def _with_noise(self, output: Tensor, input_: Tensor, written: Written | None) -> Tensor:
         """``output`` with the noise of one read, through which no gradient passes."""
-        own, *subtracted = (v.sqrt() * gain for v in self._variances(input_, written))
+        w_max = self.w_max() if written is None else written.w_max
+        gain = weight_per_siemens(self.rram, w_max, self.array.mapping)
+        variances = self._variances(input_.to(w_max.dtype), written)
+        own, *subtracted = (variance.sqrt() * gain for variance in variances)
         noisy = output.to(own.dtype).addcmul(torch.randn_like(output, dtype=own.dtype), own)
         if subtracted:  # the current of a reference column, from all columns of its array
             dim, groups = self._output_dim, self._groups()
@@ -374,4 +375,4 @@ class Crossbar(Chip):
 
 
 def _are_unreadable(cells: dict[str, Tensor]) -> bool:
-    return is_observed() or any(c.is_meta for c in cells.values())
+    return is_observed() or next(iter(cells.values())).is_meta

@@ -66,7 +66,7 @@ def folds(rram: RRAM, seconds: Tensor | float) -> Tensor:
     return elapsed.clamp(min=1.0).log()
 
 
-def decay(g: Tensor, rram: RRAM, draw: Tensor, folds: Tensor) -> Tensor:
+def decay(g: Tensor, rram: RRAM, draw: Tensor, folds: Tensor | float) -> Tensor:
     """``g`` (S) after so many :func:`folds`; ``draw`` as for :func:`drift`."""
     nu = (rram.drift + rram.drift_spread * draw).clamp(min=0.0)
     return g * (-nu * folds).exp()
@@ -81,7 +81,7 @@ def programmed(
     asked: Tensor,
     rram: RRAM,
     draws: Mapping[str, Tensor],
-    folds: Tensor,
+    folds: Tensor | float,
     writes: Tensor | int,
 ) -> Tensor:
     """Conductances (S) of cells ``asked`` for ``asked``: all that is drawn for a chip.

@@ -1,5 +1,6 @@
 """Layers of torch.nn whose weights are RRAM cells."""
 
+import math
 from typing import Any, Literal
 
 import torch
@@ -9,6 +10,10 @@ from torch.nn import functional
 from ..devices import RRAM
 from .array import Array
 from .crossbar import Crossbar
+from .effects import white_variance
+from .mapping import weight_per_siemens
+from .noise import is_compiled, of_rows
+from .written import Written
 
 
 class RRAMLinear(Crossbar, nn.Linear):
@@ -73,6 +78,16 @@ class RRAMLinear(Crossbar, nn.Linear):
 
     def _apply_weight(self, input_: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return functional.linear(input_, weight, bias)
+
+    def _with_noise(self, output: Tensor, input_: Tensor, written: Written | None) -> Tensor:
+        """As of any crossbar; where all cells are equally noisy, in one loop."""
+        rram, array = self.rram, self.array
+        is_even = not (rram.flicker or array.bandwidth or self._shares_references())
+        if written is None or not (is_even and is_compiled(output, input_)):
+            return super()._with_noise(output, input_, written)
+        gain = weight_per_siemens(rram, float(written.w_max), array.mapping)
+        width = gain * math.sqrt(2 * white_variance(rram))
+        return output + of_rows(input_, self.out_features, width, self.bias is not None)
 
     def _power(self, input_: Tensor) -> Tensor:  # in one go; a convolution has no such thing
         power = torch.linalg.vector_norm(input_, dim=-1, keepdim=True).square()

@@ -10,12 +10,15 @@ of the weight, whose first dimension are the outputs.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ..devices import RRAM
 from .effects import straight_through
+
+Weight = TypeVar("Weight", float, Tensor)
 
 MAPPINGS = ("differential", "offset")
 """What an array's ``mapping=`` takes."""
@@ -55,10 +58,10 @@ def from_pair(
     return (own - subtracted) * weight_per_siemens(rram, w_max, mapping)
 
 
-def weight_per_siemens(rram: RRAM, w_max: Tensor, mapping: str) -> Tensor:
+def weight_per_siemens(rram: RRAM, w_max: Weight, mapping: str) -> Weight:
     """Gain of the read-out: weight that a difference of conductances stands for (1/S).
 
-    ``w_max`` is the weight that fills the window, of any shape, usually 0-d.
+    ``w_max`` is the weight that fills the window, a number or a tensor of any shape.
     """
     return w_max * ((2 if mapping == "offset" else 1) / (rram.g_on - rram.g_off))
 

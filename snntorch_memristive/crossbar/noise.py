@@ -4,9 +4,11 @@ Independent normal noise in every cell adds up to normal noise at the output, an
 drawn: it costs no copy of the array per read.
 """
 
+import torch
 from torch import Tensor
 
 from ..devices import RRAM
+from ..engine import is_usable
 from .array import Array
 from .effects import read_variance
 
@@ -22,3 +24,27 @@ def of_cells(
     if array.mapping == "differential":
         return {kind: cells.sum(0, keepdim=True) for kind, cells in found.items()}
     return found
+
+
+def is_compiled(*tensors: Tensor) -> bool:
+    """Can :func:`of_rows` be had for ``tensors``, which nobody observes?"""
+    is_theirs = all(t.is_cpu and t.dtype == torch.float32 for t in tensors)
+    return is_theirs and is_usable("llvmlite")
+
+
+def of_rows(
+    input_: Tensor,  # shape: (*, inputs), float32 on the CPU
+    outputs: int,
+    width: float,
+    has_bias: bool,
+) -> Tensor:  # shape: (*, outputs)
+    """Normal noise, ``width`` wide for an input of norm 1, drawn with torch's generator.
+
+    An input of 1 for the bias comes on top.
+    """
+    from ..engine.noise import read_noise
+
+    seed = int(torch.randint(1 << 62, ()))
+    rows = input_.reshape(-1, input_.shape[-1])
+    noise = read_noise(rows, outputs, width, float(has_bias), seed)
+    return noise.reshape(*input_.shape[:-1], outputs)

@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from operator import is_
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ class Written:
         weights: what the cells stand for, made of ``copies`` where there are any.
         w_max: weight that filled the window.
         is_linear: are ``weights`` linear in ``cells``?
+        bends: may their derivatives be anything but 1?
+        seeds: of the draws that are in ``weights``.
     """
 
     def __init__(
@@ -32,6 +35,8 @@ class Written:
         weights: dict[str, Tensor],
         w_max: Tensor,
         is_linear: bool,
+        bends: bool,
+        seeds: tuple,
     ) -> None:
         others = {name: tensor for name, tensor in cells.items() if name not in copies}
         self._prints = {n: _print_of(c) for n, c in others.items() if c.numel() > LARGE}
@@ -44,8 +49,8 @@ class Written:
         self.w_max = w_max
         self.variances: dict[str, Any] | None = None
         """Of the noise of a read, once they have been worked out."""
-        self.seeds: tuple = ()
-        """Of the draws that are in it."""
+        self.bends = bends
+        self._seeds, self._is_inference = seeds, w_max.is_inference()
         self.is_stale = False
         """Have the cells changed, by themselves, since?"""
         self._standing: tuple[dict, list[str], dict[str, Tensor]] = {}, [], {}
@@ -56,35 +61,43 @@ class Written:
 
     def is_of(self, cells: dict[str, Tensor]) -> bool:
         """Are these the values of the cells that were written?"""
-        copies, prints = self._copies, self._prints
-        return copies.keys() | prints.keys() == cells.keys() and all(
-            cells[name].dtype == self.weights[name].dtype
-            and (
-                _are_equal(copies[name], cells[name])
-                if name in copies
-                else torch.equal(prints[name], _print_of(cells[name]))
-            )
-            for name in cells
-        )
+        if len(cells) != len(self.weights):
+            return False
+        for name, now in cells.items():
+            if name not in self.weights or now.dtype != self.weights[name].dtype:
+                return False
+            if name in self._prints:
+                is_same = torch.equal(self._prints[name], _print_of(now))
+            else:
+                is_same = _are_equal(self._copies[name], now)
+            if not is_same:
+                return False
+        return True
 
-    def serves(self, wanted: list[str], seeds: tuple) -> bool:
-        """Is it what cells with draws of ``seeds`` stand for, with the derivatives ``wanted``?
+    def serves(self, cells: dict[str, Tensor], seeds: tuple) -> bool:
+        """Is it what ``cells``, if it :meth:`is_of` them, stand for with draws of ``seeds``?
 
-        The derivatives by the cells of those names, in this mode of torch.
+        With all derivatives that are wanted now, and in this mode of torch.
         """
-        if self.seeds != seeds or self.is_stale:
+        if self.is_stale or self._seeds != seeds:
             return False
-        if self.w_max.is_inference() and not torch.is_inference_mode_enabled():
+        if self._is_inference and not torch.is_inference_mode_enabled():
             return False
-        return all(n in self._copies and self._copies[n].requires_grad for n in wanted)
+        if not (self.bends and torch.is_grad_enabled()):
+            return True
+        learned = [name for name, tensor in cells.items() if tensor.requires_grad]
+        return all(n in self._copies and self._copies[n].requires_grad for n in learned)
 
     def standing_for(self, cells: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights as functions of ``cells``."""
+        if not torch.is_grad_enabled():
+            return self.weights
         learned = [name for name, tensor in cells.items() if tensor.requires_grad]
-        if not (torch.is_grad_enabled() and learned):
+        if not learned:
             return self.weights
         known, known_learned, standing = self._standing  # at once, as other threads change it
-        if known_learned != learned or any(cells[n] is not old for n, old in known.items()):
+        is_known = known_learned == learned and all(map(is_, known.values(), cells.values()))
+        if not is_known:
             results = _StandsFor.apply(self._graph, list(self.weights.values()), *cells.values())
             standing = dict(zip(cells, results, strict=True))
             self._standing = cells, learned, standing
@@ -156,12 +169,13 @@ def _print_of(cells: Tensor) -> Tensor:
     bits = cells.detach().contiguous().view(whole).reshape(len(cells), -1)
     of_row, of_column = (_odd(size, cells.device) for size in bits.shape)
     height = max(1, LARGE // bits.shape[1])
-    rows, columns = [], torch.zeros_like(of_column)
-    for part, factors in zip(bits.split(height), of_row.split(height), strict=True):
-        part = part.long()
-        rows.append((part * of_column).sum(1))
+    rows, columns = torch.zeros_like(of_row), torch.zeros_like(of_column)
+    parts = (tensor.split(height) for tensor in (bits, of_row, rows))
+    for part, factors, sums in zip(*parts, strict=True):
+        part = part.long()  # small beside the whole, and nothing that stays is put behind it
+        torch.sum(part * of_column, 1, out=sums)
         columns += (part * factors[:, None]).sum(0)
-    return torch.cat([*rows, columns])
+    return torch.cat([rows, columns])
 
 
 def _odd(number: int, device: torch.device) -> Tensor:

@@ -47,13 +47,17 @@ def _write(
 ) -> None:
     row = Row(builder, builder.inttoptr(address.ir, REAL.as_pointer())) + begin * 4
     with loop(builder, count) as k:
-        four = words((begin + k, turn, *halves(place)), halves(seed))
-        if uniform:
-            found = [_real(word >> 8) * 2.0**-24 for word in four]
-        else:
-            found = [number for pair in (four[:2], four[2:]) for number in _normal(*pair)]
-        for n, number in enumerate(found):
+        four = four_numbers((begin + k, turn, *halves(place)), halves(seed), uniform)
+        for n, number in enumerate(four):
             row[k * 4 + n] = number
+
+
+def four_numbers(counter: tuple[Any, ...], key: tuple[Any, Any], uniform: bool) -> list[Value]:
+    """The numbers that four words become."""
+    four = words(counter, key)
+    if uniform:
+        return [_real(word >> 8) * 2.0**-24 for word in four]
+    return [number for pair in (four[:2], four[2:]) for number in _normal(*pair)]
 
 
 def _real(whole: Value) -> Value:

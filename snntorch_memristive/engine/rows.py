@@ -53,8 +53,9 @@ class RowFunction:
             ValueError: if the tensors differ in shape, or are not of float32 on the CPU.
         """
         read = [rows[name].detach().contiguous() for name in self.rows]
-        kinds = {(tensor.shape, tensor.dtype, tensor.device.type) for tensor in read}
-        if kinds != {(read[0].shape, torch.float32, "cpu")}:
+        shape = read[0].shape
+        if any(t.shape != shape or t.dtype != torch.float32 or not t.is_cpu for t in read):
+            kinds = {(tuple(t.shape), t.dtype, t.device.type) for t in read}
             raise ValueError(f"Expected tensors of float32 and of one shape, but got {kinds}.")
         result = torch.empty_like(read[0])
         slope = None if self.variable is None else torch.empty_like(result)
