@@ -1,7 +1,7 @@
 """Is a tensor a real one, or is somebody recording or vectorising the code?"""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 
@@ -24,6 +24,16 @@ def is_watched() -> bool:
     What a kernel does would escape them.
     """
     return not torch.compiler.is_compiling() and torch._C._len_torch_dispatch_stack() > 0
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Is what ``tensor`` holds in memory, number by number?
+
+    Not so of other types (distributed, fake ones), of sparse ones, and of those that torch makes
+    zeros of, or negates, when they are needed.
+    """
+    is_plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout is torch.strided
+    return is_plain and not (tensor._is_zerotensor() or tensor.is_neg())
 
 
 def has_tangents() -> bool:

@@ -24,6 +24,7 @@ from snntorch_memristive.crossbar import (
     to_pair,
 )
 from snntorch_memristive.crossbar.chip import EFFECTS
+from snntorch_memristive.engine import noise
 
 ALL = RRAM(
     levels=16, programming_error=0.02, spread=0.1, stuck_on=0.02, stuck_off=0.02, read_noise=0.01
@@ -364,14 +365,72 @@ def test_the_loop_of_read_noise_is_what_is_stated(
     layer = RRAMLinear(inputs, outputs, has_bias, rram=RRAM(read_noise=0.05))
     input_ = torch.randn(batch, inputs)
     torch.manual_seed(7)
-    noise = layer(input_) - RRAMLinear.from_linear(layer)(input_)
+    found = layer(input_) - RRAMLinear.from_linear(layer)(input_)
     torch.manual_seed(7)
     seed, per_row = int(torch.randint(1 << 62, ())), -(-outputs // 4) * 4
-    drawn = torch.from_numpy(philox.numbers(seed, 0, batch * per_row, uniform=False))
+    drawn = torch.from_numpy(philox.numbers(seed, 0, batch * per_row, False, turn=noise.TURN))
     (variance,) = layer._variances(input_, None)
     gain = layer.w_max() / (layer.rram.g_on - layer.rram.g_off)
     stated = drawn.reshape(batch, per_row)[:, :outputs] * variance.sqrt() * gain
-    assert_close(noise, stated, rtol=1e-4, atol=1e-5)
+    assert_close(found, stated, rtol=1e-4, atol=1e-5)
+
+
+def test_noise_has_nothing_to_do_with_the_errors_of_a_chip_of_the_same_seed():
+    layer = RRAMLinear(6, 8, rram=RRAM(read_noise=0.05, programming_error=0.05)).eval()
+    pairs = []
+    for seed in range(200):
+        layer.program(torch.Generator().manual_seed(seed))
+        asked, written = layer.targets(), layer.conductances()
+        torch.manual_seed(seed)
+        noise = layer(torch.ones(6)) - layer.effective().sum(1) - layer.effective("bias")
+        pairs.append(torch.stack([(written - asked)[0, 0, :4], noise[:4]]))
+    own, read = torch.cat(pairs, 1).detach()
+    assert abs(float(torch.corrcoef(torch.stack([own, read]))[0, 1])) < 4 / len(own) ** 0.5
+
+
+class Wrapped(torch.Tensor):
+    """A tensor that has no memory of its own, as those of torch.distributed."""
+
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        def unwrap(x):
+            return x.inner if isinstance(x, cls) else x
+
+        found = function(*map(unwrap, args), **{k: unwrap(v) for k, v in (kwargs or {}).items()})
+        return cls(found) if isinstance(found, torch.Tensor) else found
+
+
+@pytest.mark.parametrize("make", [lambda x: Wrapped(x), lambda x: torch._efficientzerotensor(2, 6)])
+def test_noise_of_an_input_without_memory(make):
+    layer = RRAMLinear(6, 5, rram=RRAM(read_noise=0.05)).eval()
+    with torch.no_grad():
+        found = layer(make(torch.rand(2, 6)))
+    assert found.shape == (2, 5)
+
+
+def test_noise_without_inputs_and_with_another_default_device():
+    assert RRAMLinear(0, 5, rram=RRAM(read_noise=0.05))(torch.rand(2, 0)).shape == (2, 5)
+    layer, input_ = RRAMLinear(6, 5, rram=RRAM(read_noise=0.05)), torch.rand(2, 6)
+    with torch.device("meta"):
+        assert layer(input_).device.type == "cpu"
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+def test_a_traced_layer_is_noisy():
+    layer = RRAMLinear(6, 5, rram=RRAM(read_noise=0.05)).eval().requires_grad_(False)
+    with torch.no_grad():
+        traced = torch.jit.trace(layer, torch.rand(2, 6), check_trace=False)
+        input_ = torch.ones(1000, 6)
+        assert float(traced(input_).std(0).mean()) == pytest.approx(
+            float(layer(input_).std(0).mean()), rel=0.1
+        )
 
 
 def test_the_seed_of_torch_decides_the_noise_of_any_input():

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from .measures import STRENGTHS
 from .row import CELLS, KINDS, Row
 
 Result = dict[str, Any]
@@ -100,6 +101,19 @@ def table(results: Sequence[Result]) -> str:
     return markdown(head, rows)
 
 
+def tolerances(results: Sequence[Result]) -> str:
+    """Accuracies that were followed, a line per row: mean of the chips (the worst of them)."""
+    followed = [each for each in results if "tolerance" in each]
+    names = [(effect, s) for effect, of in STRENGTHS.items() for s in map(str, of)]
+    head = [f"{effect} {100 * float(strength):g} %" for effect, strength in names]
+    rows = []
+    for each in followed:
+        chips = [each["tolerance"][effect][strength] for effect, strength in names]
+        cells = [f"{100 * mean(of):.2f} ({100 * min(of):.2f})" for of in chips]
+        rows.append([Row(**each["row"]).name, *cells])
+    return markdown(("row", *head), rows)
+
+
 def markdown(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     """A table of cells."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
@@ -164,10 +178,16 @@ def plot(results: Sequence[Result], path: Path) -> None:
     plots.learning_curves(curves, ax=first)
     for effect, ax in zip(effects, others, strict=True):
         for each in results:
-            chips = each.get("tolerance", {}).get(effect, {})
-            means = [100 * mean(accuracies) for accuracies in chips.values()]
-            ax.plot([100 * float(s) for s in chips], means, "o-", label=Row(**each["row"]).name)
+            chips = each.get("tolerance", {}).get(effect)
+            if chips is None:
+                continue
+            strengths = [100 * float(strength) for strength in chips]
+            low, high, means = (
+                [100 * of(accuracies) for accuracies in chips.values()] for of in (min, max, mean)
+            )
+            (line,) = ax.plot(strengths, means, "o-", label=Row(**each["row"]).name)
+            ax.fill_between(strengths, low, high, color=line.get_color(), alpha=0.2)
         ax.set_xlabel(f"{effect} (%)")
-        ax.set_ylabel("Test accuracy, mean of chips (%)")
+        ax.set_ylabel("Test accuracy (%), mean and range of chips")
         ax.legend()
     figure.savefig(path, dpi=150)

@@ -72,7 +72,9 @@ class Speed(SphinxDirective):
 
 
 class Learning(SphinxDirective):
-    """The rows of results/learning: a ``table`` over their seeds, or the ``commands`` they took."""
+    """The rows of results/learning: a ``table`` over their seeds, the ``commands`` they took, or
+    their ``tolerances``, where they were followed.
+    """
 
     required_arguments = 1
 
@@ -82,9 +84,8 @@ class Learning(SphinxDirective):
         for path in files:
             self.env.note_dependency(path)
         (what,) = self.arguments
-        results = report.read(files)
-        text = report.table(results) if what == "table" else commands(results)
-        return self.parse_text_to_nodes(text)
+        make = {"table": report.table, "commands": commands, "tolerances": report.tolerances}[what]
+        return self.parse_text_to_nodes(make(report.read(files)))
 
 
 class Neurons(SphinxDirective):

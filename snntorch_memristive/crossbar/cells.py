@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..devices import RRAM
 from ..engine import is_usable
-from ..tracing import has_tangents, is_observed
+from ..tracing import has_memory, has_tangents, is_observed
 from .effects import programmed, quantise
 from .mapping import clip, from_pair, pair_of
 
@@ -41,8 +41,8 @@ def loop_for(
 
     With ``effects`` drawn. None where torch's operations have to do it one after the other.
     """
-    is_plain = type(weight) in (Tensor, torch.nn.Parameter) and weight.dtype == torch.float32
-    if not (is_plain and weight.is_cpu and is_usable("llvmlite")):
+    is_readable = has_memory(weight) and weight.is_cpu and weight.dtype == torch.float32
+    if not (is_readable and is_usable("llvmlite")):
         return None
     if is_observed() or has_tangents():
         return None

@@ -61,6 +61,8 @@ class Chip(nn.Module):
 
     _kept: dict[tuple, tuple[int, Tensor]]
     """Draws and their seeds, by effect, name, place and shape."""
+    _read_seeds: tuple[Tensor | None, int, tuple[int, ...]] = None, 0, ()
+    """The buffer ``chip``, which of its versions it was, and the seeds in it."""
 
     def _cells(self) -> dict[str, Tensor]:
         """The trained tensors that live in cells, by name."""
@@ -278,11 +280,12 @@ class Chip(nn.Module):
         if is_observed() or not self.training:
             return self._placed_draw(seed, name, band, uniform)
         key = effect, name, self._place(name, band), self._shape(name, band)
+        wanted = self._seeds_now()[EFFECTS.index(effect)]
         of, draw = self._kept.get(key, (None, None))
-        if draw is None or of != int(seed):
+        if draw is None or of != wanted:
             draw = self._placed_draw(seed, name, band, uniform)
             if not draw.is_inference():
-                self._kept[key] = int(seed), draw
+                self._kept[key] = wanted, draw
         return draw
 
     def _draws(self, name: str, band: Band) -> dict[str, Tensor]:
@@ -306,10 +309,16 @@ class Chip(nn.Module):
 
         return self._by_cell(draw, name, band, states)
 
-    def _seeds_now(self) -> tuple:
-        """To see whether somebody (DDP, say) has put other seeds in the place of these."""
+    def _seeds_now(self) -> tuple[int, ...]:
+        """The seeds in ``chip``, into which somebody (DDP, say) may have put others."""
         chip = self._buffers.get("chip")
-        return () if chip is None else (id(chip), chip._version)
+        if chip is None:
+            return ()
+        known, version, seeds = self._read_seeds
+        if known is not chip or version != chip._version:
+            seeds = tuple(chip.tolist())
+            self._read_seeds = chip, chip._version, seeds
+        return seeds
 
     def _write(self, misses_anew: bool) -> None:
         """The cells are written once more: they miss their targets anew, or as before."""
@@ -397,7 +406,7 @@ class Chip(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         self._settle()
-        return self.__dict__ | {"_kept": {}}
+        return self.__dict__ | {"_kept": {}, "_read_seeds": (None, 0, ())}
 
     def _apply(self, fn: Any, recurse: bool = True) -> "Chip":
         self._settle()

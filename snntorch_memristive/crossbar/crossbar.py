@@ -216,7 +216,9 @@ class Crossbar(Chip):
 
     def _up_to_date(self, cells: dict[str, Tensor]) -> Written:
         """The mapping of the cells as they are, worked out anew if they have been written."""
-        w_max = self._settle_as(cells)
+        w_max = None
+        if self._written is None or not self._written.is_of(cells):
+            w_max = self._write_anew()
         written, seeds = self._written, self._seeds_now()
         if written is None or not written.serves(cells, seeds):
             w_max = self.w_max() if w_max is None else w_max
@@ -241,18 +243,21 @@ class Crossbar(Chip):
 
     def _settle(self) -> None:
         cells = self._cells()
-        if self._written is not None and not _are_unreadable(cells):
-            self._settle_as(cells)
+        if self._written is None or _are_unreadable(cells):
+            return
+        if not self._written.is_of(cells):
+            self._write_anew()
 
-    def _settle_as(self, cells: dict[str, Tensor]) -> Tensor | None:
-        """If they are not known to be as they were: :meth:`w_max`, of weights that are finite."""
-        written = self._written
-        if written is not None and written.is_of(cells):
-            return None
+    def _write_anew(self) -> Tensor:
+        """Let the cells be written once more, if they were before; :meth:`w_max` of the weights.
+
+        Raises:
+            ValueError: if one is not finite.
+        """
         w_max = self.w_max()
         if self.array.w_max is not None or not math.isfinite(w_max):
             self._check_weights()
-        if written is not None:
+        if self._written is not None:
             self._write(misses_anew=self.training)
             self._written = None
         return w_max

@@ -87,7 +87,7 @@ class RRAMLinear(Crossbar, nn.Linear):
             return super()._with_noise(output, input_, written)
         gain = weight_per_siemens(rram, float(written.w_max), array.mapping)
         width = gain * math.sqrt(2 * white_variance(rram))
-        return output + of_rows(input_, self.out_features, width, self.bias is not None)
+        return output.add_(of_rows(input_, self.out_features, width, self.bias is not None))
 
     def _power(self, input_: Tensor) -> Tensor:  # in one go; a convolution has no such thing
         power = torch.linalg.vector_norm(input_, dim=-1, keepdim=True).square()

@@ -10,15 +10,13 @@ of the weight, whose first dimension are the outputs.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ..devices import RRAM
+from ..units import Number
 from .effects import straight_through
-
-Weight = TypeVar("Weight", float, Tensor)
 
 MAPPINGS = ("differential", "offset")
 """What an array's ``mapping=`` takes."""
@@ -58,7 +56,7 @@ def from_pair(
     return (own - subtracted) * weight_per_siemens(rram, w_max, mapping)
 
 
-def weight_per_siemens(rram: RRAM, w_max: Weight, mapping: str) -> Weight:
+def weight_per_siemens(rram: RRAM, w_max: Number, mapping: str) -> Number:
     """Gain of the read-out: weight that a difference of conductances stands for (1/S).
 
     ``w_max`` is the weight that fills the window, a number or a tensor of any shape.

@@ -4,11 +4,14 @@ Independent normal noise in every cell adds up to normal noise at the output, an
 drawn: it costs no copy of the array per read.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 from ..devices import RRAM
 from ..engine import is_usable
+from ..tracing import has_memory
 from .array import Array
 from .effects import read_variance
 
@@ -27,9 +30,11 @@ def of_cells(
 
 
 def is_compiled(*tensors: Tensor) -> bool:
-    """Can :func:`of_rows` be had for ``tensors``, which nobody observes?"""
-    is_theirs = all(t.is_cpu and t.dtype == torch.float32 for t in tensors)
-    return is_theirs and is_usable("llvmlite")
+    """Can :func:`of_rows` be had for ``tensors``, if nobody observes them?"""
+    for tensor in tensors:
+        if not (tensor.is_cpu and tensor.dtype == torch.float32 and has_memory(tensor)):
+            return False
+    return is_usable("llvmlite") and not torch.jit.is_tracing()
 
 
 def of_rows(
@@ -44,7 +49,7 @@ def of_rows(
     """
     from ..engine.noise import read_noise
 
-    seed = int(torch.randint(1 << 62, ()))
-    rows = input_.reshape(-1, input_.shape[-1])
-    noise = read_noise(rows, outputs, width, float(has_bias), seed)
-    return noise.reshape(*input_.shape[:-1], outputs)
+    seed = int(torch.randint(1 << 62, (), device="cpu"))
+    *batch, inputs = input_.shape
+    rows = input_.reshape(math.prod(batch), inputs)
+    return read_noise(rows, outputs, width, float(has_bias), seed).reshape(*batch, outputs)

@@ -96,8 +96,8 @@ class Written:
         if not learned:
             return self.weights
         known, known_learned, standing = self._standing  # at once, as other threads change it
-        is_known = known_learned == learned and all(map(is_, known.values(), cells.values()))
-        if not is_known:
+        is_known = known.keys() == cells.keys() and all(map(is_, known.values(), cells.values()))
+        if not (is_known and known_learned == learned):
             results = _StandsFor.apply(self._graph, list(self.weights.values()), *cells.values())
             standing = dict(zip(cells, results, strict=True))
             self._standing = cells, learned, standing

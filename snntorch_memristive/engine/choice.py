@@ -5,10 +5,10 @@ from functools import cache
 from importlib import import_module
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..functional import Dynamics
-from ..tracing import has_tangents, is_watched, is_wrapped
+from ..tracing import has_memory, has_tangents, is_watched, is_wrapped
 from .op import key_of
 from .program import trace
 
@@ -46,7 +46,7 @@ def choose_engine(keys: Mapping[str, str], dtype: torch.dtype, tensors: Sequence
 
 def _is_plain(tensor: Tensor) -> bool:
     """Is there memory behind ``tensor``, and may autograd keep it?"""
-    if type(tensor) not in (Tensor, nn.Parameter):
+    if not has_memory(tensor):
         return False
     return not (is_wrapped(tensor) or (tensor.is_inference() and torch.is_grad_enabled()))
 

@@ -8,7 +8,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
-from ..philox import halves
+from ..philox import WORD, halves
 from .arithmetic import FUNCTIONS
 from .machine import loaded
 from .philox import REAL, four_numbers
@@ -20,6 +20,10 @@ WORTH_A_THREAD = 8_000
 """Numbers, read or drawn, below which handing them to a second thread costs more than it saves."""
 
 
+TURN = WORD
+"""Of the draws at a place: no chip draws so often, and a seed may be that of both."""
+
+
 def read_noise(
     input_: Tensor,  # shape: (batch, inputs), float32 on the CPU
     outputs: int,
@@ -29,8 +33,8 @@ def read_noise(
 ) -> Tensor:  # shape: (batch, outputs)
     """Normal numbers of the variance ``width**2 * (sum(input_**2) + always_on)``.
 
-    Those of :func:`snntorch_memristive.philox.numbers` times that width; a row of a batch begins
-    with a number whose place is a multiple of four.
+    Those of :func:`snntorch_memristive.philox.numbers` of :data:`TURN` times that width; a row of
+    a batch begins with a number whose place is a multiple of four.
     """
     read = input_.contiguous()
     batch, inputs = read.shape
@@ -49,38 +53,41 @@ def _compiled() -> tuple[Any, int]:
     return engine, engine.get_function_address(NAME)
 
 
-def _write(
+def _write(builder: ir.IRBuilder, begin: Value, count: Value, *given: Value) -> None:
+    pointer = REAL.as_pointer()
+    parameters = [*[pointer] * 3, *[INTEGER] * 5]
+    function, inner = internal_function(builder.module, "rows", parameters)
+    places = [builder.inttoptr(address.ir, pointer) for address in given[:3]]
+    builder.call(function, [*places, *(number.ir for number in (begin, count, *given[3:]))])
+    noise, read, numbers = (Row(inner, argument) for argument in function.args[:3])
+    _write_rows(inner, noise, read, numbers, *(Value(inner, n) for n in function.args[3:]))
+
+
+def _write_rows(
     builder: ir.IRBuilder,
+    noise: Row,
+    read: Row,
+    given: Row,
     begin: Value,
     count: Value,
-    noise: Value,
-    read: Value,
-    given: Value,
     inputs: Value,
     fours: Value,
     seed: Value,
 ) -> None:
-    pointer = REAL.as_pointer()
-    function, inner = internal_function(
-        builder.module, "rows", [pointer, pointer, pointer, *[INTEGER] * 5]
-    )
-    places = [builder.inttoptr(each.ir, pointer) for each in (noise, read, given)]
-    builder.call(function, [*places, *(v.ir for v in (begin, count, inputs, fours, seed))])
-    noise_rows, read_rows, numbers = (Row(inner, argument) for argument in function.args[:3])
-    begin, count, inputs, fours, seed = (Value(inner, argument) for argument in function.args[3:])
-    width, always_on, zero = numbers[0], numbers[1], Value(inner, ir.Constant(INTEGER, 0))
-    total = Row(inner, inner.alloca(REAL))
-    with loop(inner, count) as k:
+    width, always_on = given[0], given[1]
+    turn, zero = (Value(builder, ir.Constant(INTEGER, number)) for number in (TURN, 0))
+    total = Row(builder, builder.alloca(REAL))
+    with loop(builder, count) as k:
         row = begin + k
         total[0] = always_on
-        inputs_of_row = read_rows + row * inputs
-        with loop(inner, inputs) as j:
-            x = inputs_of_row[j].reordered()
+        own = read + row * inputs
+        with loop(builder, inputs) as j:
+            x = own[j].reordered()
             total[0] = total[0] + x * x
         scale = width * FUNCTIONS["float32"]["sqrt"](total[0])
-        into = noise_rows + row * fours * 4
-        with loop(inner, fours) as j:
-            four = four_numbers((row * fours + j, zero, zero, zero), halves(seed), uniform=False)
-            for n, number in enumerate(four):
+        into = noise + row * fours * 4
+        with loop(builder, fours) as j:
+            counter = row * fours + j, turn, zero, zero
+            for n, number in enumerate(four_numbers(counter, halves(seed), uniform=False)):
                 into[j * 4 + n] = number * scale
-    inner.ret_void()
+    builder.ret_void()
