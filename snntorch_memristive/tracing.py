@@ -43,7 +43,6 @@ def has_tangents() -> bool:
 
 def is_observed() -> bool:
     """Does somebody record, watch or transform (``torch.func``) what is done here?"""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling():  # which cannot look at the rest
         return True
-    is_watched = torch._C._len_torch_dispatch_stack() > 0
-    return is_watched or torch._C._functorch.peek_interpreter_stack() is not None
+    return is_watched() or torch._C._functorch.peek_interpreter_stack() is not None

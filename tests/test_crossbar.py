@@ -12,6 +12,8 @@ from snntorch.functional.stdp_learner import STDPLearner
 from torch import nn
 from torch.func import functional_call
 from torch.testing import assert_close
+from torch.utils._pytree import tree_map
+from torch.utils.checkpoint import checkpoint
 
 from snntorch_memristive import MIF, RRAM, RRAMConv2d, RRAMLinear, philox
 from snntorch_memristive.crossbar import (
@@ -400,19 +402,47 @@ class Wrapped(torch.Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
-        def unwrap(x):
-            return x.inner if isinstance(x, cls) else x
-
-        found = function(*map(unwrap, args), **{k: unwrap(v) for k, v in (kwargs or {}).items()})
+        args, kwargs = tree_map(plain, (args, kwargs or {}))
+        found = function(*args, **kwargs)
         return cls(found) if isinstance(found, torch.Tensor) else found
+
+
+def plain(tensor):
+    return tensor.inner if isinstance(tensor, Wrapped) else tensor
 
 
 @pytest.mark.parametrize("make", [lambda x: Wrapped(x), lambda x: torch._efficientzerotensor(2, 6)])
 def test_noise_of_an_input_without_memory(make):
     layer = RRAMLinear(6, 5, rram=RRAM(read_noise=0.05)).eval()
     with torch.no_grad():
-        found = layer(make(torch.rand(2, 6)))
-    assert found.shape == (2, 5)
+        input_ = make(torch.rand(2, 6))
+        first, second = plain(layer(input_)), plain(layer(input_))
+    assert first.shape == (2, 5)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda w: Wrapped(w), lambda w: torch._efficientzerotensor(5, 6), torch._neg_view]
+)
+def test_weights_without_memory_are_read_again(make):
+    layer = RRAMLinear(6, 5, bias=False, rram=RRAM(programming_error=0.05)).eval()
+    weight = make(torch.rand(5, 6))
+    del layer.weight
+    layer.register_buffer("weight", weight, persistent=False)
+    with torch.no_grad():
+        first, second = plain(layer(torch.ones(6))), plain(layer(torch.ones(6)))
+    assert torch.equal(first, second)
+
+
+def test_a_step_may_be_computed_again():
+    layer, input_ = RRAMLinear(6, 5, rram=RRAM(spread=0.1, stuck_on=0.1)), torch.rand(2, 6)
+    layer(input_).sum().backward()
+    expected, layer.weight.grad = layer.weight.grad, None
+    with torch.no_grad():
+        layer.weight.mul_(1)
+        layer.weight[0, 0] = layer.weight[0, 0] * 0.999  # to be written within
+    checkpoint(layer, input_, use_reentrant=False).sum().backward()
+    assert_close(layer.weight.grad, expected)
 
 
 def test_noise_without_inputs_and_with_another_default_device():

@@ -80,7 +80,8 @@ def read(files: Iterable[Path]) -> list[Result]:
 def table(results: Sequence[Result]) -> str:
     """A line for every case, in Markdown: mean ± standard deviation over the seeds of each kind.
 
-    A digital network has no cells, so its accuracy stands in every line of its images and network.
+    A digital network has no cells, so its accuracy stands in every line of its images, network,
+    epochs and augmentation.
     Columns without an entry are left out.
     The last columns are of the memristive rows, or, without any, of the first kind there is;
     spikes are per neuron and inference, in the mean over the layers.

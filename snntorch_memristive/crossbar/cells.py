@@ -16,7 +16,7 @@ from .mapping import clip, from_pair, pair_of
 if TYPE_CHECKING:
     from ..engine.rows import RowFunction
 
-WORTH = 8_192
+WORTH = 1_024
 """Weights of a layer below which a loop of their own is not worth compiling."""
 
 

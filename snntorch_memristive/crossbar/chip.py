@@ -1,9 +1,9 @@
 """What is drawn, written and broken in the cells of one chip."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from operator import is_
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,16 @@ OLDEST = 1 << 61
 PLACES = 1 << 32
 """More than there are bands of one tensor."""
 
+REFERENCES = PLACES // 2
+"""So much further on a chip are the references of a band than its own cells."""
+
+IN_SERVICE = 1 << 62
+"""So much further are the draws of later faults than those of the chip: a seed may be that of both.
+"""
+
+WHOLE = ("chip", "age_in_us", "times_written")
+"""Buffers of whole numbers, by which a chip is remembered."""
+
 FAULTS = "fault_"
 """How names of buffers begin that hold which cells have failed."""
 
@@ -44,6 +54,19 @@ class Programming:
     """Cells that were still outside the tolerance after the last write."""
 
 
+class State(NamedTuple):
+    """What a chip is remembered by."""
+
+    numbers: list[tuple[int, ...]]
+    versions: list[int]
+    faults: list[Tensor]
+
+    def is_that_of(self, other: "State") -> bool:
+        """Is it one and the same chip, as old, and are the same cells broken?"""
+        is_same = self.numbers == other.numbers and self.versions == other.versions
+        return is_same and all(map(is_, self.faults, other.faults))
+
+
 class Chip(nn.Module):
     """Abstract: a module whose trained tensors live in memory cells, on one chip.
 
@@ -60,9 +83,9 @@ class Chip(nn.Module):
     """
 
     _kept: dict[tuple, tuple[int, Tensor]]
-    """Draws and their seeds, by effect, name, place and shape."""
-    _read_seeds: tuple[Tensor | None, int, tuple[int, ...]] = None, 0, ()
-    """The buffer ``chip``, which of its versions it was, and the seeds in it."""
+    """Draws and their seeds, by effect, place and shape."""
+    _known: dict[str, tuple[Tensor, int, tuple[int, ...]]]
+    """Buffers of whole numbers, by name: which of its versions was read, and what was in it."""
 
     def _cells(self) -> dict[str, Tensor]:
         """The trained tensors that live in cells, by name."""
@@ -121,7 +144,7 @@ class Chip(nn.Module):
             ValueError: if a weight is not finite; the chip then stays as it is.
         """
         self._check_weights()
-        self._kept = {}
+        self._kept, self._known = {}, {}
         for name in [name for name in self._buffers if name.startswith(FAULTS)]:
             del self._buffers[name]
         device = self._device()
@@ -191,7 +214,9 @@ class Chip(nn.Module):
                 faults = working if faults is None else faults.clone()
             self.register_buffer(FAULTS + name, faults)
             for band in self._bands(name):
-                draw = self._placed_draw(seed, name, band, uniform=True).to(cells.device)
+                place, shape = self._place(name, band), self._shape(name, band)
+                draw = self._placed_draw(seed, place + IN_SERVICE, shape, uniform=True)
+                draw = draw.to(cells.device)
                 new = torch.where(draw < fraction * on, 1, -1).to(torch.int8)
                 fails = (draw < fraction) & (faults[:, band] == 0)
                 faults[:, band] = torch.where(fails, new, faults[:, band])
@@ -248,42 +273,34 @@ class Chip(nn.Module):
         start = band.start if isinstance(band, slice) else 0
         return list(self._cells()).index(name) * PLACES + start
 
-    def _by_cell(
-        self, draw: Callable[[int, Tensor], Tensor], name: str, band: Band, like: Tensor
+    def _placed_draw(
+        self, seed: Tensor, place: int, shape: tuple[int, ...], uniform: bool
     ) -> Tensor:
-        """``draw(place, like)`` for cells of ``band`` (2, *cells), once for every reference."""
-        place = self._place(name, band)
+        """Draws for cells of ``shape`` (out, ...), which are at ``place``; shape (2, *cells)."""
         if not self._shares_references():
-            return draw(place, like)
-        own, references = like
-        each = len(references) // self._groups()
-        one = draw(place + PLACES // 2, references[::each])
-        return torch.stack([draw(place, own), one.repeat_interleave(each, 0)])
+            return drawn(seed, place, (2, *shape), uniform)
+        references = drawn(seed, place + REFERENCES, (self._groups(), *shape[1:]), uniform)
+        return self._beside(drawn(seed, place, shape, uniform), references)
 
-    def _placed_draw(self, seed: Tensor, name: str, band: Band, uniform: bool) -> Tensor:
-        """Draws for the cells of ``band``, shape (2, *cells)."""
-        shape = 2, *self._shape(name, band)
-
-        def draw(place: int, like: Tensor) -> Tensor:
-            return drawn(seed, place, like.shape, uniform)
-
-        if not self._shares_references():
-            return drawn(seed, self._place(name, band), shape, uniform)
-        return self._by_cell(draw, name, band, torch.empty(()).expand(shape))
+    def _beside(self, own: Tensor, references: Tensor) -> Tensor:
+        """What belongs to cells (out, ...), and to the one reference that a group of them has."""
+        each = len(own) // self._groups()
+        return torch.stack([own, references.repeat_interleave(each, 0)])
 
     def _draw(self, effect: str, name: str, band: Band) -> Tensor:
         """What ``effect``, which is on, takes from the chip for the cells of ``band``.
 
         Kept while training, where the weights are written again and again.
         """
-        seed, uniform = self.chip[EFFECTS.index(effect)], effect == "stuck"
+        number = EFFECTS.index(effect)
+        place, shape = self._place(name, band), self._shape(name, band)
+        asked = self.chip[number], place, shape, effect == "stuck"
         if is_observed() or not self.training:
-            return self._placed_draw(seed, name, band, uniform)
-        key = effect, name, self._place(name, band), self._shape(name, band)
-        wanted = self._seeds_now()[EFFECTS.index(effect)]
+            return self._placed_draw(*asked)
+        key, wanted = (effect, place, shape), self._numbers_in("chip")[number]
         of, draw = self._kept.get(key, (None, None))
         if draw is None or of != wanted:
-            draw = self._placed_draw(seed, name, band, uniform)
+            draw = self._placed_draw(*asked)
             if not draw.is_inference():
                 self._kept[key] = wanted, draw
         return draw
@@ -307,18 +324,31 @@ class Chip(nn.Module):
             width = torch.as_tensor(rram.programming_width(state)).to(state).expand_as(state)
             return drawn_until_close(seed, place, state, width, rram.tolerance, rram.writes)
 
-        return self._by_cell(draw, name, band, states)
+        place = self._place(name, band)
+        if not self._shares_references():
+            return draw(place, states)
+        own, references = states
+        each = max(1, len(own) // self._groups())
+        return self._beside(draw(place, own), draw(place + REFERENCES, references[::each]))
 
-    def _seeds_now(self) -> tuple[int, ...]:
-        """The seeds in ``chip``, into which somebody (DDP, say) may have put others."""
-        chip = self._buffers.get("chip")
-        if chip is None:
+    def _numbers_in(self, name: str) -> tuple[int, ...]:
+        """What is in a buffer of whole numbers, where somebody (DDP, say) may have put others."""
+        buffer = self._buffers.get(name)
+        if buffer is None:
             return ()
-        known, version, seeds = self._read_seeds
-        if known is not chip or version != chip._version:
-            seeds = tuple(chip.tolist())
-            self._read_seeds = chip, chip._version, seeds
-        return seeds
+        if buffer.is_inference():  # of whose versions nobody keeps count
+            return tuple(buffer.tolist())
+        known, version, numbers = self._known.get(name, (None, 0, ()))
+        if known is not buffer or version != buffer._version:
+            numbers = tuple(buffer.tolist())
+            self._known[name] = buffer, buffer._version, numbers
+        return numbers
+
+    def _state(self) -> "State":
+        buffers = self._buffers
+        faults = [b for n, b in buffers.items() if b is not None and n.startswith(FAULTS)]
+        numbers = [self._numbers_in(name) for name in WHOLE if name in buffers]
+        return State(numbers, [_version(fault) for fault in faults], faults)
 
     def _write(self, misses_anew: bool) -> None:
         """The cells are written once more: they miss their targets anew, or as before."""
@@ -406,7 +436,7 @@ class Chip(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         self._settle()
-        return self.__dict__ | {"_kept": {}, "_read_seeds": (None, 0, ())}
+        return self.__dict__ | {"_kept": {}, "_known": {}}
 
     def _apply(self, fn: Any, recurse: bool = True) -> "Chip":
         self._settle()
@@ -421,6 +451,10 @@ class Chip(nn.Module):
             if prefix + FAULTS + name in state_dict:
                 working = torch.zeros((2, *cells.shape), dtype=torch.int8, device=cells.device)
                 self.register_buffer(FAULTS + name, working)
+
+
+def _version(buffer: Tensor) -> int:
+    return 0 if buffer.is_inference() else buffer._version
 
 
 def _seeds(number: int, generator: torch.Generator | None = None) -> Tensor:

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from ..devices import Ohmic
 from ..tracing import has_tangents, is_observed, is_traced
 from .array import Array, from_lines, to_lines
 from .cells import WORTH, halves_asked, loop_for, through_cells
-from .chip import FAULTS, Chip
+from .chip import FAULTS, Chip, State
 from .draws import Band
 from .effects import fail, folds, programmed, white_variance
 from .mapping import from_pair, weight_per_siemens
@@ -28,7 +29,8 @@ class Crossbar(Chip):
 
     :class:`~snntorch_memristive.crossbar.Chip` says what is drawn when. The programming error is
     the same for every call between two writings; read noise is drawn at every call, in
-    ``train()`` and ``eval()``.
+    ``train()`` and ``eval()``. ``torch.utils.checkpoint`` repeats it, but for steps in which the
+    weights are written.
 
     A weight that is NaN or infinite is refused when it is written (ValueError), and the chip stays
     as it is; with an ideal device nothing is written, and it passes through as in torch.
@@ -219,20 +221,21 @@ class Crossbar(Chip):
         w_max = None
         if self._written is None or not self._written.is_of(cells):
             w_max = self._write_anew()
-        written, seeds = self._written, self._seeds_now()
-        if written is None or not written.serves(cells, seeds):
+        written, state = self._written, self._state()
+        if written is None or not written.serves(cells, state):
             w_max = self.w_max() if w_max is None else w_max
-            self._written = written = self._work_out(cells, w_max, seeds)
+            self._written = written = self._work_out(cells, w_max, state)
         return written
 
-    def _work_out(self, cells: dict[str, Tensor], w_max: Tensor, seeds: tuple) -> Written:
+    def _work_out(self, cells: dict[str, Tensor], w_max: Tensor, state: State) -> Written:
         bends = self._bends()
         is_bent = bends and torch.is_grad_enabled()
         learned = [name for name, c in cells.items() if is_bent and c.requires_grad]
         copies = {name: cells[name].detach().clone().requires_grad_() for name in learned}
         now = {n: copies.get(n, c.detach()) for n, c in cells.items()}
-        mapped, is_linear = self._mapped(now, w_max), self.array.wires.ideal
-        return Written(cells, copies, mapped, w_max, is_linear, bends, seeds)
+        with saved_tensors_hooks(_as_it_is, _as_it_is):  # it outlives whoever counts or moves them
+            mapped = self._mapped(now, w_max)
+        return Written(cells, copies, mapped, w_max, self.array.wires.ideal, bends, state)
 
     def _disturb(self) -> None:
         if self._written is not None:
@@ -311,11 +314,17 @@ class Crossbar(Chip):
     def _variances(self, input_: Tensor, written: Written | None) -> list[Tensor]:
         """Variance (S^2) of every output by the cells of its own, and by those it shares."""
         halves = 2 if self._shares_references() else 1
-        if not (self.rram.flicker or self.array.bandwidth):
-            white = self._power(input_) * white_variance(self.rram)
-            return [white, white] if halves == 2 else [2 * white]
+        if self._is_evenly_noisy():
+            return [self._power(input_) * self._white_variance()] * halves
         cells = self._cell_variances(written)
         return [self._at_outputs(input_, cells, half) for half in range(halves)]
+
+    def _is_evenly_noisy(self) -> bool:
+        return not (self.rram.flicker or self.array.bandwidth)
+
+    def _white_variance(self) -> float:
+        """Variance (S^2) by the cells of one weight, or by one of them if references are shared."""
+        return (1 if self._shares_references() else 2) * white_variance(self.rram)
 
     def _power(self, input_: Tensor) -> Tensor:
         """Sum of the squared inputs of every output's cells, where all outputs have the same."""
@@ -377,6 +386,10 @@ class Crossbar(Chip):
         parts = [super().extra_repr(), f"rram={self.rram}"]
         parts += [] if self.array == Array() else [f"array={self.array}"]
         return ", ".join(part for part in parts if part)
+
+
+def _as_it_is(saved: Tensor) -> Tensor:
+    return saved
 
 
 def _are_unreadable(cells: dict[str, Tensor]) -> bool:

@@ -10,9 +10,8 @@ from torch.nn import functional
 from ..devices import RRAM
 from .array import Array
 from .crossbar import Crossbar
-from .effects import white_variance
 from .mapping import weight_per_siemens
-from .noise import is_compiled, of_rows
+from .noise import can_be_compiled, of_rows
 from .written import Written
 
 
@@ -81,12 +80,11 @@ class RRAMLinear(Crossbar, nn.Linear):
 
     def _with_noise(self, output: Tensor, input_: Tensor, written: Written | None) -> Tensor:
         """As of any crossbar; where all cells are equally noisy, in one loop."""
-        rram, array = self.rram, self.array
-        is_even = not (rram.flicker or array.bandwidth or self._shares_references())
-        if written is None or not (is_even and is_compiled(output, input_)):
+        is_plain = self._is_evenly_noisy() and not self._shares_references()
+        if written is None or not (is_plain and can_be_compiled(output, input_)):
             return super()._with_noise(output, input_, written)
-        gain = weight_per_siemens(rram, float(written.w_max), array.mapping)
-        width = gain * math.sqrt(2 * white_variance(rram))
+        gain = weight_per_siemens(self.rram, float(written.w_max), self.array.mapping)
+        width = gain * math.sqrt(self._white_variance())
         return output.add_(of_rows(input_, self.out_features, width, self.bias is not None))
 
     def _power(self, input_: Tensor) -> Tensor:  # in one go; a convolution has no such thing

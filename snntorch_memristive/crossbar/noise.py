@@ -29,7 +29,7 @@ def of_cells(
     return found
 
 
-def is_compiled(*tensors: Tensor) -> bool:
+def can_be_compiled(*tensors: Tensor) -> bool:
     """Can :func:`of_rows` be had for ``tensors``, if nobody observes them?"""
     for tensor in tensors:
         if not (tensor.is_cpu and tensor.dtype == torch.float32 and has_memory(tensor)):

@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..tracing import has_memory
+from .chip import State
+
 LARGE = 1 << 19
 """Cells of which no copy is kept to see whether they have been written, but a fingerprint."""
 
@@ -25,7 +28,7 @@ class Written:
         w_max: weight that filled the window.
         is_linear: are ``weights`` linear in ``cells``?
         bends: may their derivatives be anything but 1?
-        seeds: of the draws that are in ``weights``.
+        state: of the chip that is in ``weights``.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class Written:
         w_max: Tensor,
         is_linear: bool,
         bends: bool,
-        seeds: tuple,
+        state: State,
     ) -> None:
         others = {name: tensor for name, tensor in cells.items() if name not in copies}
         self._prints = {n: _print_of(c) for n, c in others.items() if c.numel() > LARGE}
@@ -49,8 +52,7 @@ class Written:
         self.w_max = w_max
         self.variances: dict[str, Any] | None = None
         """Of the noise of a read, once they have been worked out."""
-        self.bends = bends
-        self._seeds, self._is_inference = seeds, w_max.is_inference()
+        self._bends, self._state, self._is_inference = bends, state, w_max.is_inference()
         self.is_stale = False
         """Have the cells changed, by themselves, since?"""
         self._standing: tuple[dict, list[str], dict[str, Tensor]] = {}, [], {}
@@ -74,16 +76,16 @@ class Written:
                 return False
         return True
 
-    def serves(self, cells: dict[str, Tensor], seeds: tuple) -> bool:
-        """Is it what ``cells``, if it :meth:`is_of` them, stand for with draws of ``seeds``?
+    def serves(self, cells: dict[str, Tensor], state: State) -> bool:
+        """Is it what ``cells``, if it :meth:`is_of` them, stand for on a chip of this ``state``?
 
         With all derivatives that are wanted now, and in this mode of torch.
         """
-        if self.is_stale or self._seeds != seeds:
+        if self.is_stale or not self._state.is_that_of(state):
             return False
         if self._is_inference and not torch.is_inference_mode_enabled():
             return False
-        if not (self.bends and torch.is_grad_enabled()):
+        if not (self._bends and torch.is_grad_enabled()):
             return True
         learned = [name for name, tensor in cells.items() if tensor.requires_grad]
         return all(n in self._copies and self._copies[n].requires_grad for n in learned)
@@ -158,7 +160,7 @@ _memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 def _are_equal(a: Tensor, b: Tensor) -> bool:
     """Of one dtype. First by their bits, in a quarter of the time that ``torch.equal`` takes."""
     is_laid_alike = a.shape == b.shape and a.is_contiguous() and b.is_contiguous()
-    has_bits = is_laid_alike and a.is_cpu and b.is_cpu
+    has_bits = is_laid_alike and a.is_cpu and b.is_cpu and has_memory(a) and has_memory(b)
     same_bits = has_bits and _memcmp(a.data_ptr(), b.data_ptr(), a.nbytes) == 0
     return same_bits or torch.equal(a, b)  # as 0 and -0 are
 

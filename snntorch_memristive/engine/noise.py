@@ -11,14 +11,12 @@ from torch import Tensor
 from ..philox import WORD, halves
 from .arithmetic import FUNCTIONS
 from .machine import loaded
-from .philox import REAL, four_numbers
-from .shares import NAME, generated, run
-from .source import internal_function
+from .philox import four_numbers
+from .shares import NAME, REAL, generated, run
 from .value import INTEGER, Row, Value, loop
 
 WORTH_A_THREAD = 8_000
 """Numbers, read or drawn, below which handing them to a second thread costs more than it saves."""
-
 
 TURN = WORD
 """Of the draws at a place: no chip draws so often, and a seed may be that of both."""
@@ -49,27 +47,17 @@ def read_noise(
 
 @cache
 def _compiled() -> tuple[Any, int]:
-    engine = loaded(generated(6, _write))
+    engine = loaded(generated(3, 3, _write))
     return engine, engine.get_function_address(NAME)
 
 
-def _write(builder: ir.IRBuilder, begin: Value, count: Value, *given: Value) -> None:
-    pointer = REAL.as_pointer()
-    parameters = [*[pointer] * 3, *[INTEGER] * 5]
-    function, inner = internal_function(builder.module, "rows", parameters)
-    places = [builder.inttoptr(address.ir, pointer) for address in given[:3]]
-    builder.call(function, [*places, *(number.ir for number in (begin, count, *given[3:]))])
-    noise, read, numbers = (Row(inner, argument) for argument in function.args[:3])
-    _write_rows(inner, noise, read, numbers, *(Value(inner, n) for n in function.args[3:]))
-
-
-def _write_rows(
+def _write(
     builder: ir.IRBuilder,
+    begin: Value,
+    count: Value,
     noise: Row,
     read: Row,
     given: Row,
-    begin: Value,
-    count: Value,
     inputs: Value,
     fours: Value,
     seed: Value,
@@ -90,4 +78,3 @@ def _write_rows(
             counter = row * fours + j, turn, zero, zero
             for n, number in enumerate(four_numbers(counter, halves(seed), uniform=False)):
                 into[j * 4 + n] = number * scale
-    builder.ret_void()

@@ -11,13 +11,13 @@ from ..philox import halves, words
 from .arithmetic import EXACT, FUNCTIONS
 from .machine import loaded
 from .polynomials import cos_of_a_part, log_of_a_part, sin_of_a_part
-from .shares import NAME, generated, run
-from .value import NUMBERS, Row, Value, loop, rearranged, where
+from .shares import NAME, REAL, generated, run
+from .value import Row, Value, loop, rearranged, where
 
 WORTH_A_THREAD = 4_000
 """Times four numbers below which handing them to a second thread costs more than it saves."""
 
-WHOLE, REAL = ir.IntType(32), NUMBERS["float32"]
+WHOLE = ir.IntType(32)
 
 
 def numbers(seed: int, place: int, count: int, uniform: bool, turn: int = 0) -> Tensor:
@@ -31,7 +31,7 @@ def numbers(seed: int, place: int, count: int, uniform: bool, turn: int = 0) -> 
 
 @cache
 def _compiled(uniform: bool) -> tuple[Any, int]:
-    engine = loaded(generated(4, partial(_write, uniform)))
+    engine = loaded(generated(1, 3, partial(_write, uniform)))
     return engine, engine.get_function_address(NAME)
 
 
@@ -40,12 +40,12 @@ def _write(
     builder: ir.IRBuilder,
     begin: Value,
     count: Value,
-    address: Value,
+    into: Row,
     seed: Value,
     place: Value,
     turn: Value,
 ) -> None:
-    row = Row(builder, builder.inttoptr(address.ir, REAL.as_pointer())) + begin * 4
+    row = into + begin * 4
     with loop(builder, count) as k:
         four = four_numbers((begin + k, turn, *halves(place)), halves(seed), uniform)
         for n, number in enumerate(four):

@@ -11,13 +11,10 @@ from torch import Tensor
 from .dual import Dual
 from .machine import loaded
 from .shares import NAME, generated, run
-from .source import internal_function
-from .value import INTEGER, NUMBERS, Row, Value, loop
+from .value import Row, Value, loop
 
 WORTH_A_THREAD = 16_000
 """Numbers below which handing them to a second thread costs more than it saves."""
-
-REAL = NUMBERS["float32"]
 
 
 class RowFunction:
@@ -43,7 +40,7 @@ class RowFunction:
     ) -> None:
         self.rows, self.numbers, self.variable = tuple(rows), tuple(numbers), variable
         self._function = function
-        self._engine = loaded(generated(3 + len(self.rows), self._write))
+        self._engine = loaded(generated(3 + len(self.rows), 0, self._write))
         self._address = self._engine.get_function_address(NAME)
 
     def __call__(self, rows: Mapping[str, Tensor], numbers: Mapping[str, float]) -> Tensor:
@@ -67,27 +64,27 @@ class RowFunction:
             return result
         return _WithSlope.apply(rows[self.variable], result, slope)
 
-    def _write(self, builder: ir.IRBuilder, begin: Value, count: Value, *given: Value) -> None:
-        """What a thread does: a function of its own, to which no two pointers lead to one place."""
-        pointer = REAL.as_pointer()
-        result, slope, numbers, *rows = (builder.inttoptr(g.ir, pointer) for g in given)
-        moved = [(Row(builder, p) + begin).ir for p in (result, slope, *rows)]
-        parameters = [INTEGER, pointer, *[pointer] * len(moved)]
-        function, inner = internal_function(builder.module, "rows", parameters)
-        builder.call(function, [count.ir, numbers, *moved])
-        m, *pointers = function.args
-        constants, into, slope_into, *sources = (Row(inner, p) for p in pointers)
-        known = {name: Dual.read(constants[k]) for k, name in enumerate(self.numbers)}
-        with loop(inner, Value(inner, m)) as j:
+    def _write(
+        self,
+        builder: ir.IRBuilder,
+        begin: Value,
+        count: Value,
+        result: Row,
+        slope: Row,
+        given: Row,
+        *rows: Row,
+    ) -> None:
+        known = {name: Dual.read(given[k]) for k, name in enumerate(self.numbers)}
+        result, slope, *sources = (row + begin for row in (result, slope, *rows))
+        with loop(builder, count) as j:
             read = {
                 name: Dual.read(row[j], name == self.variable)
                 for name, row in zip(self.rows, sources, strict=True)
             }
             found = self._function(**known, **read)
-            into[j] = found.value
+            result[j] = found.value
             if self.variable is not None:
-                slope_into[j] = found.slope_or_zero
-        inner.ret_void()
+                slope[j] = found.slope_or_zero
 
 
 class _WithSlope(torch.autograd.Function):

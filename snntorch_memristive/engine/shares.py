@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 import torch
 from llvmlite import ir
 
+from .source import internal_function
 from .threads import call
-from .value import INTEGER, Row, where
+from .value import INTEGER, NUMBERS, Row, Value, where
+
+REAL = NUMBERS["float32"]
 
 NAME = "shared"
 """What the function is called."""
@@ -17,20 +20,31 @@ TASK = ("come", "count", "share")
 to do, and how many of those are a thread's."""
 
 
-def generated(arguments: int, body: Callable[..., None]) -> str:
-    """A module of LLVM. ``body(builder, begin, count, *arguments)`` writes what a thread
-    does from ``begin`` on, ``count`` times, with so many ``arguments``: all are whole numbers.
+def generated(rows: int, numbers: int, body: Callable[..., None]) -> str:
+    """A module of LLVM, whose function takes so many ``rows`` of float32 and whole ``numbers``.
+
+    ``body(builder, begin, count, *rows, *numbers)`` writes what a thread does from ``begin`` on,
+    ``count`` times, in a function of its own; no row that it writes may overlap another.
     """
     module = ir.Module(NAME)
     function_type = ir.FunctionType(ir.VoidType(), [INTEGER.as_pointer()])
     function = ir.Function(module, function_type, NAME)
     builder = ir.IRBuilder(function.append_basic_block("start"))
     task = Row(builder, function.args[0])
-    count, share, *given = (task[k] for k in range(1, len(TASK) + arguments))
+    count, share, *given = (task[k] for k in range(1, len(TASK) + rows + numbers))
     begin = task.add(TASK.index("come"), 1) * share
     rest = count - begin
-    body(builder, begin, where(rest < share, rest, share), *given)
+    own = where(rest < share, rest, share)
+
+    pointer = REAL.as_pointer()
+    parameters = [INTEGER, INTEGER, *[pointer] * rows, *[INTEGER] * numbers]
+    part, inner = internal_function(module, "part", parameters)
+    places = [builder.inttoptr(address.ir, pointer) for address in given[:rows]]
+    builder.call(part, [begin.ir, own.ir, *places, *(number.ir for number in given[rows:])])
     builder.ret_void()
+    kinds = [Value] * 2 + [Row] * rows + [Value] * numbers
+    body(inner, *(kind(inner, a) for kind, a in zip(kinds, part.args, strict=True)))
+    inner.ret_void()
     return str(module)
 
 
