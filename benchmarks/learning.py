@@ -8,8 +8,8 @@ One command per row, which goes on by itself where it was killed::
     python benchmarks/learning.py plot runs/*.json --out learning.png
 
 A row is images x network x setting (its cells) x kind: "memristive" (MIF and RRAM layers), "leaky"
-(snn.Leaky and torch's layers) or "leaky-rram". All kinds of a row get the same optimiser, schedule,
-augmentation and loss; what else may be their own is in ``rows/row.py``. Seeds are processes::
+(snn.Leaky and torch's layers) or "leaky-rram". All kinds of a row get the same optimiser, schedule
+and augmentation; what may be their own is in ``rows/row.py``. Seeds are processes of their own::
 
     for seed in 0 1 2; do python benchmarks/learning.py train --net conv --seed $seed; done
 

@@ -581,11 +581,28 @@ def test_age_and_faults_that_somebody_else_puts_in_are_noticed():
     assert not torch.equal(other(x), aged)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_a_chip_with_weights_of_its_own_that_is_put_in_is_read_as_it_is(training):
+    rram, x = RRAM(spread=0.1, drift=0.1, endurance=100.0), torch.rand(2, 6)
+    layer, other = (RRAMLinear(6, 5, rram=rram).train(training) for _ in range(2))
+    layer.drift_to(1e3)
+    other.drift_to(1e6)
+    before, expected = layer(x), other(x)
+    state = dict(other.named_parameters()) | dict(other.named_buffers())
+    assert torch.equal(torch.func.functional_call(layer, state, (x,)), expected)
+    assert torch.equal(layer(x), before)
+    assert (layer.age, other.age) == (1e3, 1e6)
+
+
 def test_a_chip_that_is_copied_in_inference_mode_is_read():
     layer, x = RRAMLinear(6, 5, rram=RRAM(programming_error=0.05)).eval(), torch.rand(2, 6)
     layer.fault(0.1)
     with torch.inference_mode():
         other = copy.deepcopy(layer)
+        assert torch.equal(other(x), layer(x))
+        layer.fault(0.3)
+        other.fault_weight.copy_(layer.fault_weight)
+        other.fault_bias.copy_(layer.fault_bias)
         assert torch.equal(other(x), layer(x))
     assert torch.equal(other(x), layer(x))
 

@@ -17,7 +17,9 @@ from torch.utils.checkpoint import checkpoint
 
 from snntorch_memristive import MIF, RRAM, RRAMConv2d, RRAMLinear, philox
 from snntorch_memristive.crossbar import (
+    Array,
     RRAMOneToOne,
+    Wires,
     from_pair,
     misprogram,
     quantise,
@@ -443,6 +445,29 @@ def test_a_step_may_be_computed_again():
         layer.weight[0, 0] = layer.weight[0, 0] * 0.999  # to be written within
     checkpoint(layer, input_, use_reentrant=False).sum().backward()
     assert_close(layer.weight.grad, expected)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_what_was_written_before_is_freed(exact):
+    array = Array(wires=Wires(1.0, 1.0), exact=exact)
+    layer, input_ = RRAMLinear(6, 5, rram=RRAM(spread=0.1), array=array), torch.rand(2, 6)
+
+    def tensors_after(writings):
+        for _ in range(writings):
+            with torch.no_grad():
+                layer.weight.mul_(0.9)
+            layer(input_).sum().backward()
+        gc.collect()
+        return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
+
+    assert tensors_after(3) == tensors_after(3)
+
+
+def test_a_layer_is_written_where_nobody_may_look_at_what_is_saved():
+    layer = RRAMLinear(6, 5, rram=RRAM(spread=0.1))
+    with torch.autograd.graph.disable_saved_tensors_hooks("not here"):
+        layer(torch.rand(2, 6)).sum().backward()
+    assert layer.weight.grad is not None
 
 
 def test_noise_without_inputs_and_with_another_default_device():

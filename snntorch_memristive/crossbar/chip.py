@@ -32,8 +32,8 @@ IN_SERVICE = 1 << 62
 """So much further are the draws of later faults than those of the chip: a seed may be that of both.
 """
 
-WHOLE = ("chip", "age_in_us", "times_written")
-"""Buffers of whole numbers, by which a chip is remembered."""
+AGES = ("age_in_us", "times_written")
+"""Buffers that say how old a chip is."""
 
 FAULTS = "fault_"
 """How names of buffers begin that hold which cells have failed."""
@@ -57,14 +57,19 @@ class Programming:
 class State(NamedTuple):
     """What a chip is remembered by."""
 
-    numbers: list[tuple[int, ...]]
-    versions: list[int]
+    seeds: tuple[int, ...]
+    age: tuple[tuple[int, ...], ...]
+    """Of the buffers in :data:`AGES`."""
     faults: list[Tensor]
+    versions: list[int | None]
+    """Of the faults; None if nobody keeps count of them."""
 
     def is_that_of(self, other: "State") -> bool:
         """Is it one and the same chip, as old, and are the same cells broken?"""
-        is_same = self.numbers == other.numbers and self.versions == other.versions
-        return is_same and all(map(is_, self.faults, other.faults))
+        is_same = self.seeds == other.seeds and self.age == other.age
+        if not is_same or self.versions != other.versions or None in self.versions:
+            return False
+        return all(map(is_, self.faults, other.faults))
 
 
 class Chip(nn.Module):
@@ -347,8 +352,8 @@ class Chip(nn.Module):
     def _state(self) -> "State":
         buffers = self._buffers
         faults = [b for n, b in buffers.items() if b is not None and n.startswith(FAULTS)]
-        numbers = [self._numbers_in(name) for name in WHOLE if name in buffers]
-        return State(numbers, [_version(fault) for fault in faults], faults)
+        age = tuple([self._numbers_in(name) for name in AGES if name in buffers])
+        return State(self._numbers_in("chip"), age, faults, [_version(f) for f in faults])
 
     def _write(self, misses_anew: bool) -> None:
         """The cells are written once more: they miss their targets anew, or as before."""
@@ -453,8 +458,8 @@ class Chip(nn.Module):
                 self.register_buffer(FAULTS + name, working)
 
 
-def _version(buffer: Tensor) -> int:
-    return 0 if buffer.is_inference() else buffer._version
+def _version(buffer: Tensor) -> int | None:
+    return None if buffer.is_inference() else buffer._version
 
 
 def _seeds(number: int, generator: torch.Generator | None = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -30,7 +31,8 @@ class Crossbar(Chip):
     :class:`~snntorch_memristive.crossbar.Chip` says what is drawn when. The programming error is
     the same for every call between two writings; read noise is drawn at every call, in
     ``train()`` and ``eval()``. ``torch.utils.checkpoint`` repeats it, but for steps in which the
-    weights are written.
+    weights are written. ``torch.func.functional_call`` with weights alone writes them into this
+    chip.
 
     A weight that is NaN or infinite is refused when it is written (ValueError), and the chip stays
     as it is; with an ideal device nothing is written, and it passes through as in torch.
@@ -233,7 +235,7 @@ class Crossbar(Chip):
         learned = [name for name, c in cells.items() if is_bent and c.requires_grad]
         copies = {name: cells[name].detach().clone().requires_grad_() for name in learned}
         now = {n: copies.get(n, c.detach()) for n, c in cells.items()}
-        with saved_tensors_hooks(_as_it_is, _as_it_is):  # it outlives whoever counts or moves them
+        with _unseen():
             mapped = self._mapped(now, w_max)
         return Written(cells, copies, mapped, w_max, self.array.wires.ideal, bends, state)
 
@@ -254,6 +256,8 @@ class Crossbar(Chip):
     def _write_anew(self) -> Tensor:
         """Let the cells be written once more, if they were before; :meth:`w_max` of the weights.
 
+        A chip that was put in with its weights and its age (``functional_call``) is as it came.
+
         Raises:
             ValueError: if one is not finite.
         """
@@ -261,7 +265,8 @@ class Crossbar(Chip):
         if self.array.w_max is not None or not math.isfinite(w_max):
             self._check_weights()
         if self._written is not None:
-            self._write(misses_anew=self.training)
+            if self._written.is_stale or self._written.state.age == self._state().age:
+                self._write(misses_anew=self.training)
             self._written = None
         return w_max
 
@@ -388,8 +393,12 @@ class Crossbar(Chip):
         return ", ".join(part for part in parts if part)
 
 
-def _as_it_is(saved: Tensor) -> Tensor:
-    return saved
+def _unseen() -> AbstractContextManager:
+    """Whoever counts or moves what a graph saves, does not see it: the graph outlives them."""
+    if not torch._C._autograd._saved_tensors_hooks_is_enabled():  # type: ignore[attr-defined]
+        return nullcontext()
+    # Detached, as a result that its own operation saves would be garbage that holds itself.
+    return saved_tensors_hooks(Tensor.detach, lambda saved: saved)
 
 
 def _are_unreadable(cells: dict[str, Tensor]) -> bool:

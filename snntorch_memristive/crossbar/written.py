@@ -52,7 +52,8 @@ class Written:
         self.w_max = w_max
         self.variances: dict[str, Any] | None = None
         """Of the noise of a read, once they have been worked out."""
-        self._bends, self._state, self._is_inference = bends, state, w_max.is_inference()
+        self.state = state
+        self._bends, self._is_inference = bends, w_max.is_inference()
         self.is_stale = False
         """Have the cells changed, by themselves, since?"""
         self._standing: tuple[dict, list[str], dict[str, Tensor]] = {}, [], {}
@@ -81,7 +82,7 @@ class Written:
 
         With all derivatives that are wanted now, and in this mode of torch.
         """
-        if self.is_stale or not self._state.is_that_of(state):
+        if self.is_stale or not self.state.is_that_of(state):
             return False
         if self._is_inference and not torch.is_inference_mode_enabled():
             return False
@@ -168,7 +169,7 @@ def _are_equal(a: Tensor, b: Tensor) -> bool:
 def _print_of(cells: Tensor) -> Tensor:
     """Sums of the bits of all rows and of all columns, each times a number of its own."""
     whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[cells.element_size()]
-    bits = cells.detach().contiguous().view(whole).reshape(len(cells), -1)
+    bits = cells.detach().resolve_neg().contiguous().view(whole).reshape(len(cells), -1)
     of_row, of_column = (_odd(size, cells.device) for size in bits.shape)
     height = max(1, LARGE // bits.shape[1])
     rows, columns = torch.zeros_like(of_row), torch.zeros_like(of_column)
