@@ -100,29 +100,38 @@ def test_no_unfinished_file_is_left(whole):
     assert {path.suffix for path in whole.iterdir()} == {".pt", ".json"}
 
 
-def test_a_killed_run_goes_on_to_the_same_result(whole, tmp_path):
-    argv = ["train", "--data", "digits", "--setting", "spread", "--epochs", "2"]
-    argv += ["--out", str(tmp_path)]
-    path = tmp_path / f"{ROW.name}.pt"
+def killed(out):
+    """Arguments of a run in the folder ``out`` that was killed after its first epoch."""
+    argv = ["train", "--data", "digits", "--setting", "spread", "--epochs", "2", "--out", str(out)]
+    path = out / f"{ROW.name}.pt"
     program = [sys.executable, str(BENCHMARKS / "learning.py"), *argv]
     with subprocess.Popen(program, stderr=subprocess.DEVNULL) as process:
         while not path.exists() and process.poll() is None:
             time.sleep(0.01)
         process.kill()
     assert 1 <= len(torch.load(path)["history"]) <= 2
-    assert learning.main(argv) == 0
+    return argv
+
+
+def test_a_killed_run_goes_on_to_the_same_result(whole, tmp_path):
+    assert learning.main(killed(tmp_path)) == 0
     first, again = (json.loads((d / f"{ROW.name}.json").read_text()) for d in (whole, tmp_path))
     assert again["chips"] == first["chips"]
     assert again["layers"] == first["layers"]
-    first, again = (torch.load(d / path.name)["network"] for d in (whole, tmp_path))
+    first, again = (torch.load(d / f"{ROW.name}.pt")["network"] for d in (whole, tmp_path))
     torch.testing.assert_close(again, first, rtol=0, atol=0)
 
 
-def test_two_processes_equal_one(whole, tmp_path):
-    """1437 images leave 29 for the last batch: 15 for one process and 14 for the other."""
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_two_processes_equal_one(whole, tmp_path, is_resumed):
+    """1437 images leave 29 for the last batch: 15 for one process and 14 for the other.
+
+    From the start, and from where one process was killed.
+    """
     program = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    program += ["--nproc-per-node", "2", str(BENCHMARKS / "learning.py"), "train"]
-    argv = ["--data", "digits", "--setting", "spread", "--epochs", "2", "--out", str(tmp_path)]
+    program += ["--nproc-per-node", "2", str(BENCHMARKS / "learning.py")]
+    argv = ["train", "--data", "digits", "--setting", "spread", "--epochs", "2"]
+    argv = killed(tmp_path) if is_resumed else [*argv, "--out", str(tmp_path)]
     done = subprocess.run([*program, *argv], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     one, two = (torch.load(d / f"{ROW.name}.pt")["network"] for d in (whole, tmp_path))
