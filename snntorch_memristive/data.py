@@ -7,6 +7,7 @@ import os
 import struct
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import urlopen
 
 import torch
 from torch import Tensor
@@ -40,6 +41,12 @@ MD5 = {
 }
 """MD5 sums of :data:`FILES` as published; those that torchvision checks, too."""
 
+SOURCES = {
+    "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "fashion-mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+}
+"""Where :data:`FILES` can be had."""
+
 NAMES = ("digits", *MD5)
 """What :func:`load` can load."""
 
@@ -63,8 +70,8 @@ class Images(NamedTuple):
     """Shape (m,), int64."""
 
 
-def load(name: str, data_root: str | Path | None = None) -> Images:
-    """The images of ``name``, read from disk; nothing is downloaded.
+def load(name: str, data_root: str | Path | None = None, download: bool = False) -> Images:
+    """The images of ``name``, read from disk.
 
     Args:
         name: "digits" (8 x 8, 1437 to train and 360 to test, in a split that is always the
@@ -73,10 +80,12 @@ def load(name: str, data_root: str | Path | None = None) -> Images:
         data_root: folder with the sub-folders ``mnist/`` and ``fashion-mnist/``, each holding
             its four :data:`FILES`, packed or unpacked; what the environment variable
             ``SNNTORCH_MEMRISTIVE_DATA`` names if left out. "digits" needs none.
+        download: fetch files that are missing from :data:`SOURCES`, 12 or 31 MB.
 
     Raises:
         ValueError: if there is no such data set, or a file is damaged.
         FileNotFoundError: if a file, or the name of the folder, is missing.
+        OSError: if a file cannot be fetched.
         ImportError: if "digits" is asked for without scikit-learn.
 
     >>> images = load("digits")
@@ -87,6 +96,8 @@ def load(name: str, data_root: str | Path | None = None) -> Images:
     if name == "digits":
         return _load_digits()
     folder = _root(name, data_root) / name
+    if download:
+        _fetch_missing(folder, name)
     read = [_read(folder, file, md5) for file, md5 in zip(FILES, MD5[name], strict=True)]
     for images, labels in (read[:2], read[2:]):
         if len(images) != len(labels):
@@ -126,21 +137,46 @@ def _root(name: str, data_root: str | Path | None) -> Path:
     return Path(root)
 
 
+def _fetch_missing(folder: Path, name: str) -> None:
+    for file, md5 in zip(FILES, MD5[name], strict=True):
+        path, source = folder / file, SOURCES[name] + file
+        if path.is_file() or path.with_suffix("").is_file():
+            continue
+        try:
+            with urlopen(source, timeout=60) as answer:
+                content = answer.read()
+        except OSError as error:
+            raise OSError(
+                f"Expected {source}, but could not fetch it ({error}): put it into {folder}."
+            ) from error
+        _check_sum(content, md5, source)
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+
+
+def _check_sum(content: bytes, md5: str, path: str | Path) -> None:
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != md5:
+        raise ValueError(
+            f"Expected {path} with md5 {md5}, but got {found}: "
+            "the file is damaged or incomplete, fetch it again."
+        )
+
+
 def _read(folder: Path, file: str, md5: str) -> Tensor:
     packed, plain = folder / file, folder / file.removesuffix(".gz")
     dims = 3 if "images" in file else 1
     if packed.is_file():
-        found = hashlib.md5(packed.read_bytes(), usedforsecurity=False).hexdigest()
-        if found != md5:
-            raise ValueError(
-                f"Expected {packed} with md5 {md5}, but got {found}: "
-                "the file is damaged or incomplete, fetch it again."
-            )
-        return parse_idx(gzip.decompress(packed.read_bytes()), dims, packed)
+        content = packed.read_bytes()
+        _check_sum(content, md5, packed)
+        return parse_idx(gzip.decompress(content), dims, packed)
     if plain.is_file():
         return parse_idx(plain.read_bytes(), dims, plain)
     raise FileNotFoundError(
-        f"Expected {packed}, but there is no such file: put {', '.join(FILES)} into {folder}."
+        f"Expected {packed}, but there is no such file: put {', '.join(FILES)} into {folder}, or "
+        "have them fetched by snntorch_memristive.data.load with `download=True`."
     )
 
 

@@ -1,11 +1,12 @@
 import gzip
+import hashlib
 import struct
 import sys
 
 import pytest
 import torch
 
-from snntorch_memristive.data import FILES, MD5, ROOT_VARIABLE, load, parse_idx
+from snntorch_memristive.data import FILES, MD5, ROOT_VARIABLE, SOURCES, load, parse_idx
 
 
 def idx(values, dims, kind=8):
@@ -103,6 +104,45 @@ def test_a_missing_file_is_named_with_its_place(tiny):
     (tiny / "mnist" / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(FileNotFoundError, match=r"t10k-labels-idx1-ubyte\.gz, but there is no"):
         load("mnist", tiny)
+
+
+@pytest.fixture
+def source(tiny, monkeypatch):
+    """A folder that stands for the network, with the files of ``tiny`` packed."""
+    folder = tiny / "network"
+    folder.mkdir()
+    for file in FILES:
+        content = (tiny / "mnist" / file.removesuffix(".gz")).read_bytes()
+        (folder / file).write_bytes(gzip.compress(content))
+    sums = tuple(hashlib.md5((folder / file).read_bytes()).hexdigest() for file in FILES)
+    monkeypatch.setitem(MD5, "mnist", sums)
+    monkeypatch.setitem(SOURCES, "mnist", f"{folder.as_uri()}/")
+    return folder
+
+
+def test_missing_files_are_fetched_if_asked_for(source, tiny, tmp_path):
+    there = load("mnist", tiny)
+    with pytest.raises(FileNotFoundError, match="download=True"):
+        load("mnist", tmp_path / "new")
+    fetched = load("mnist", tmp_path / "new", download=True)
+    assert all(map(torch.equal, fetched, there))
+    assert {path.name for path in (tmp_path / "new" / "mnist").iterdir()} == set(FILES)
+
+
+def test_files_that_are_there_are_not_fetched(source, tiny):
+    for file in FILES:
+        (source / file).unlink()
+    assert len(load("mnist", tiny, download=True).train_images) == 3
+
+
+def test_nothing_is_kept_of_a_file_that_cannot_be_fetched_or_is_damaged(source, tmp_path):
+    (source / FILES[0]).write_bytes(b"half")
+    with pytest.raises(ValueError, match="damaged or incomplete"):
+        load("mnist", tmp_path / "new", download=True)
+    (source / FILES[0]).unlink()
+    with pytest.raises(OSError, match="could not fetch it"):
+        load("mnist", tmp_path / "new", download=True)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_packed_file_with_a_wrong_checksum_is_refused(tiny):
