@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_choice
+from .files import replacing
 
 ROOT_VARIABLE = "SNNTORCH_MEMRISTIVE_DATA"
 """Environment variable that names the folder of the data sets."""
@@ -96,9 +97,8 @@ def load(name: str, data_root: str | Path | None = None, download: bool = False)
     if name == "digits":
         return _load_digits()
     folder = _root(name, data_root) / name
-    if download:
-        _fetch_missing(folder, name)
-    read = [_read(folder, file, md5) for file, md5 in zip(FILES, MD5[name], strict=True)]
+    source = SOURCES[name] if download else None
+    read = [_read(folder, file, md5, source) for file, md5 in zip(FILES, MD5[name], strict=True)]
     for images, labels in (read[:2], read[2:]):
         if len(images) != len(labels):
             raise ValueError(
@@ -137,23 +137,37 @@ def _root(name: str, data_root: str | Path | None) -> Path:
     return Path(root)
 
 
-def _fetch_missing(folder: Path, name: str) -> None:
-    for file, md5 in zip(FILES, MD5[name], strict=True):
-        path, source = folder / file, SOURCES[name] + file
-        if path.is_file() or path.with_suffix("").is_file():
-            continue
-        try:
-            with urlopen(source, timeout=60) as answer:
-                content = answer.read()
-        except OSError as error:
-            raise OSError(
-                f"Expected {source}, but could not fetch it ({error}): put it into {folder}."
-            ) from error
-        _check_sum(content, md5, source)
+def _read(folder: Path, file: str, md5: str, source: str | None) -> Tensor:
+    """The array in ``file``, which is fetched from ``source``, if there is one, and kept."""
+    packed, plain = folder / file, folder / file.removesuffix(".gz")
+    dims = 3 if "images" in file else 1
+    if packed.is_file():
+        content = packed.read_bytes()
+        _check_sum(content, md5, packed)
+    elif plain.is_file():
+        return parse_idx(plain.read_bytes(), dims, plain)
+    elif source is not None:
+        content = _fetched(source + file, folder)
+        _check_sum(content, md5, source + file)
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        with replacing(packed) as unfinished:
+            unfinished.write_bytes(content)
+    else:
+        raise FileNotFoundError(
+            f"Expected {packed}, but there is no such file: put {', '.join(FILES)} into {folder}, "
+            "or have them fetched by snntorch_memristive.data.load with `download=True`."
+        )
+    return parse_idx(gzip.decompress(content), dims, packed)
+
+
+def _fetched(address: str, folder: Path) -> bytes:
+    try:
+        with urlopen(address, timeout=60) as answer:
+            return answer.read()
+    except OSError as error:
+        raise OSError(
+            f"Expected {address}, but could not fetch it ({error}): put it into {folder}."
+        ) from error
 
 
 def _check_sum(content: bytes, md5: str, path: str | Path) -> None:
@@ -163,21 +177,6 @@ def _check_sum(content: bytes, md5: str, path: str | Path) -> None:
             f"Expected {path} with md5 {md5}, but got {found}: "
             "the file is damaged or incomplete, fetch it again."
         )
-
-
-def _read(folder: Path, file: str, md5: str) -> Tensor:
-    packed, plain = folder / file, folder / file.removesuffix(".gz")
-    dims = 3 if "images" in file else 1
-    if packed.is_file():
-        content = packed.read_bytes()
-        _check_sum(content, md5, packed)
-        return parse_idx(gzip.decompress(content), dims, packed)
-    if plain.is_file():
-        return parse_idx(plain.read_bytes(), dims, plain)
-    raise FileNotFoundError(
-        f"Expected {packed}, but there is no such file: put {', '.join(FILES)} into {folder}, or "
-        "have them fetched by snntorch_memristive.data.load with `download=True`."
-    )
 
 
 def parse_idx(

@@ -1,13 +1,14 @@
 """Rows in words, as a table over seeds, and as curves."""
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
+
+from snntorch_memristive.files import replacing
 
 from .measures import STRENGTHS
 from .row import CELLS, KINDS, Row
@@ -52,9 +53,8 @@ def sentence(result: Result) -> str:
 
 def write(path: Path, result: Result) -> None:
     """Write the JSON of a row, whole or not at all."""
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def read(files: Iterable[Path]) -> list[Result]:

@@ -1,7 +1,6 @@
 """snnTorch's training loop, which can be killed at any moment and spread over processes."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from snntorch_memristive.data import Images
+from snntorch_memristive.files import replacing
 
 from .images import augmented
 from .row import CELLS, Network, Row, build
@@ -123,9 +123,8 @@ class Training:
             "schedule": self.schedule.state_dict(),
             "history": self.history,
         }
-        unfinished = path.with_suffix(".tmp")
-        torch.save(content, unfinished)
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            torch.save(content, unfinished)
 
     def load(self, path: Path) -> None:
         """Go on from what :meth:`save` wrote, in however many processes.

@@ -29,8 +29,7 @@ REFERENCES = PLACES // 2
 """So much further on a chip are the references of a band than its own cells."""
 
 IN_SERVICE = 1 << 62
-"""So much further are the draws of later faults than those of the chip: a seed may be that of both.
-"""
+"""So much further are the draws of later faults: a seed may be that of the chip, too."""
 
 AGES = ("age_in_us", "times_written")
 """Buffers that say how old a chip is."""
@@ -349,7 +348,7 @@ class Chip(nn.Module):
             self._known[name] = buffer, buffer._version, numbers
         return numbers
 
-    def _state(self) -> "State":
+    def _state(self) -> State:
         buffers = self._buffers
         faults = [b for n, b in buffers.items() if b is not None and n.startswith(FAULTS)]
         age = tuple([self._numbers_in(name) for name in AGES if name in buffers])

@@ -1,12 +1,12 @@
 """Finished epochs on disk, whole or not at all."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..files import replacing
 from .settings import Settings
 
 NAME = "checkpoint.pt"
@@ -14,12 +14,8 @@ NAME = "checkpoint.pt"
 
 def save(path: Path, settings: Settings, networks: dict[str, Any]) -> None:
     """Write the states of ``networks``, by name, so that an interruption leaves the old file."""
-    unfinished = path.with_suffix(".tmp")
-    try:
+    with replacing(path) as unfinished:
         torch.save({"settings": asdict(settings), "networks": networks}, unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

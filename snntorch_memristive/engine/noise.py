@@ -10,9 +10,8 @@ from torch import Tensor
 
 from ..philox import WORD, halves
 from .arithmetic import FUNCTIONS
-from .machine import loaded
 from .philox import four_numbers
-from .shares import NAME, REAL, generated, run
+from .shares import REAL, compiled, run
 from .value import INTEGER, Row, Value, loop
 
 WORTH_A_THREAD = 8_000
@@ -47,8 +46,7 @@ def read_noise(
 
 @cache
 def _compiled() -> tuple[Any, int]:
-    engine = loaded(generated(3, 3, _write))
-    return engine, engine.get_function_address(NAME)
+    return compiled(3, 3, _write)
 
 
 def _write(

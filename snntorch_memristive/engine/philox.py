@@ -9,9 +9,8 @@ from torch import Tensor
 
 from ..philox import halves, words
 from .arithmetic import EXACT, FUNCTIONS
-from .machine import loaded
 from .polynomials import cos_of_a_part, log_of_a_part, sin_of_a_part
-from .shares import NAME, REAL, generated, run
+from .shares import REAL, compiled, run
 from .value import Row, Value, loop, rearranged, where
 
 WORTH_A_THREAD = 4_000
@@ -31,8 +30,7 @@ def numbers(seed: int, place: int, count: int, uniform: bool, turn: int = 0) -> 
 
 @cache
 def _compiled(uniform: bool) -> tuple[Any, int]:
-    engine = loaded(generated(1, 3, partial(_write, uniform)))
-    return engine, engine.get_function_address(NAME)
+    return compiled(1, 3, partial(_write, uniform))
 
 
 def _write(

@@ -9,8 +9,7 @@ from llvmlite import ir
 from torch import Tensor
 
 from .dual import Dual
-from .machine import loaded
-from .shares import NAME, generated, run
+from .shares import compiled, run
 from .value import Row, Value, loop
 
 WORTH_A_THREAD = 16_000
@@ -40,8 +39,7 @@ class RowFunction:
     ) -> None:
         self.rows, self.numbers, self.variable = tuple(rows), tuple(numbers), variable
         self._function = function
-        self._engine = loaded(generated(3 + len(self.rows), 0, self._write))
-        self._address = self._engine.get_function_address(NAME)
+        self._engine, self._address = compiled(3 + len(self.rows), 0, self._write)
 
     def __call__(self, rows: Mapping[str, Tensor], numbers: Mapping[str, float]) -> Tensor:
         """The result, differentiable by the variable.

@@ -2,10 +2,12 @@
 
 from array import array
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from llvmlite import ir
 
+from .machine import loaded
 from .source import internal_function
 from .threads import call
 from .value import INTEGER, NUMBERS, Row, Value, where
@@ -20,9 +22,10 @@ TASK = ("come", "count", "share")
 to do, and how many of those are a thread's."""
 
 
-def generated(rows: int, numbers: int, body: Callable[..., None]) -> str:
-    """A module of LLVM, whose function takes so many ``rows`` of float32 and whole ``numbers``.
+def compiled(rows: int, numbers: int, body: Callable[..., None]) -> tuple[Any, int]:
+    """What holds a function for :func:`run`, to be kept as long as that, and its address.
 
+    The function takes so many ``rows`` of float32 and whole ``numbers``.
     ``body(builder, begin, count, *rows, *numbers)`` writes what a thread does from ``begin`` on,
     ``count`` times, in a function of its own; no row that it writes may overlap another.
     """
@@ -45,7 +48,8 @@ def generated(rows: int, numbers: int, body: Callable[..., None]) -> str:
     kinds = [Value] * 2 + [Row] * rows + [Value] * numbers
     body(inner, *(kind(inner, a) for kind, a in zip(kinds, part.args, strict=True)))
     inner.ret_void()
-    return str(module)
+    engine = loaded(str(module))
+    return engine, engine.get_function_address(NAME)
 
 
 def run(address: int, count: int, worth: int, arguments: Sequence[int]) -> None:
