@@ -252,6 +252,26 @@ def test_aware_training_draws_a_chip_for_every_batch(digits, monkeypatch):
     assert len(seen) == training.schedule.last_epoch == 12
 
 
+@pytest.mark.parametrize(("without", "last"), [(None, 0.0), ("schedule", 5e-3)])
+def test_the_rate_falls_to_nothing_along_a_cosine(digits, without, last):
+    training = trained(dataclasses.replace(ROW, epochs=1, without=without), digits, 1)
+    assert training.optimizer.param_groups[0]["lr"] == pytest.approx(last)
+
+
+@pytest.mark.parametrize("kind", ["memristive", "leaky"])
+def test_a_penalty_on_spikes_leaves_fewer_of_them(digits, kind):
+    spikes = []
+    for penalty in (0.0, 1.0):
+        setting = "spread" if kind == "memristive" else "ideal"
+        row = dataclasses.replace(ROW, kind=kind, setting=setting, penalty=penalty)
+        network = trained(row, digits, 2).network
+        hidden, _ = measures.layers(network, digits.test_images, digits.test_labels)
+        spikes.append(hidden["spikes"])
+        assert hidden["gradient"] > 0
+        assert not any(neuron._forward_hooks for neuron in network.neurons())
+    assert 0 < spikes[1] < 0.8 * spikes[0]
+
+
 # Resuming
 
 

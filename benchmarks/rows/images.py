@@ -1,10 +1,8 @@
 """Images and event recordings, and images as they are shown in training: moved, mirrored."""
 
 import math
-import os
 from pathlib import Path
 
-import numpy
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,55 +10,19 @@ from torch.nn import functional
 from snntorch_memristive import data
 from snntorch_memristive.data import Images
 
-from .row import EVENTS, Recipe
-
-SENSOR = (2, 34, 34)
-"""Polarities, height and width."""
-
-BINS = 10
-"""Time steps into which a recording is cut; an input is the number of events in it, up to 1."""
+from . import events
+from .events import RECORDINGS
+from .row import Recipe
 
 
 def load(name: str, data_root: str | Path | None = None) -> Images:
-    """As :func:`snntorch_memristive.data.load`, and the recordings of :data:`EVENTS`, which are
-    of shape (n, time, 2, 34, 34).
+    """Images by :func:`snntorch_memristive.data.load`, recordings by :func:`.events.load`.
 
     Raises:
-        FileNotFoundError: as there, and if there are no recordings.
-        ImportError: if recordings are asked for without tonic.
+        FileNotFoundError: as these do.
+        ImportError: likewise.
     """
-    if name != EVENTS:
-        return data.load(name, data_root)
-    folder = Path(data_root or os.environ.get(data.ROOT_VARIABLE, ".")) / name / "NMNIST"
-    return Images(*_recordings(folder / "Train"), *_recordings(folder / "Test"))
-
-
-def _recordings(folder: Path) -> tuple[Tensor, Tensor]:
-    """Recordings in ``folder``, shape (n, BINS, *SENSOR), and their labels, shape (n,)."""
-    files = sorted(folder.glob("?/*.bin"))
-    if not files:
-        raise FileNotFoundError(
-            f"Expected recordings {folder}/<digit>/<number>.bin, but there are none: unpack "
-            f"N-MNIST there, and name the folder that holds {EVENTS}/ with --data-root or in the "
-            f"environment variable {data.ROOT_VARIABLE}."
-        )
-    labels = torch.tensor([int(file.parent.name) for file in files])
-    return torch.stack([_binned(file) for file in files]), labels
-
-
-def _binned(file: Path) -> Tensor:  # shape: (BINS, *SENSOR)
-    try:
-        from tonic.io import read_mnist_file
-    except ImportError as error:
-        raise ImportError(
-            'Expected tonic, which reads events: run `pip install "snntorch-memristive[data]"`.'
-        ) from error
-    fields = ("x", "y", "t", "p")
-    events = read_mnist_file(str(file), dtype=numpy.dtype([(name, int) for name in fields]))
-    x, y, t, p = (torch.from_numpy(events[name].copy()) for name in fields)
-    places = (t * BINS // (t.max() + 1), p, y, x)
-    frames = torch.zeros(BINS, *SENSOR)
-    return frames.index_put_(places, torch.ones(len(t)), accumulate=True).clamp(max=1.0)
+    return events.load(name, data_root) if name in RECORDINGS else data.load(name, data_root)
 
 
 def augmented(

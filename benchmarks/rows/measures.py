@@ -1,7 +1,5 @@
 """What a trained row is worth: on chips, in spikes and in joules."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -84,8 +82,7 @@ def layers(network: Network, images: Tensor, labels: Tensor) -> list[dict[str, f
     """Of every layer of neurons, what :func:`measure` says."""
     network.eval()
     neurons = list(network.neurons())
-    sent: dict[int, Tensor] = {}
-    with torch.no_grad(), _listening(network, sent):
+    with torch.no_grad(), network.listening() as sent:
         for batch in images.split(TEST_BATCH):
             network(batch)
     gradients = _largest_gradients(network, images[:TEST_BATCH], labels[:TEST_BATCH])
@@ -101,25 +98,6 @@ def layers(network: Network, images: Tensor, labels: Tensor) -> list[dict[str, f
 
 def _spikes(neuron: nn.Module) -> bool:
     return not (isinstance(neuron, MemristiveNeuron) and neuron.spike == "voltage")
-
-
-@contextmanager
-def _listening(network: Network, sent: dict[int, Tensor]) -> Iterator[None]:
-    """Add to ``sent`` the spikes of every neuron of every layer, over all steps and images."""
-
-    def hook(place: int):
-        def listen(_module: Any, _input: Any, output: Any) -> None:
-            spk = output[0] if isinstance(output, tuple) else output
-            sent[place] = sent.get(place, 0) + spk.sum(0)
-
-        return listen
-
-    handles = [n.register_forward_hook(hook(k)) for k, n in enumerate(network.neurons())]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _largest_gradients(network: Network, images: Tensor, labels: Tensor) -> list[float]:

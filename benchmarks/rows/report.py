@@ -15,7 +15,7 @@ from .row import CELLS, KINDS, Row
 
 Result = dict[str, Any]
 
-CASE = ("data", "net", "setting", "aware", "without", "epochs")
+CASE = ("data", "net", "setting", "aware", "without", "penalty", "epochs")
 """What the rows of one line of the table have in common."""
 
 HEAD = (
@@ -41,6 +41,7 @@ def _options(row: Row) -> str:
     options = [f"--{name} {getattr(row, name)}" for name in ("data", "net", "setting", "kind")]
     options += [] if row.aware else ["--unaware"]
     options += [f"--without {row.without}"] if row.without else []
+    options += [f"--penalty {row.penalty:g}"] if row.penalty else []
     return " ".join([*options, f"--epochs {row.epochs} --seed {row.seed}"])
 
 
@@ -88,7 +89,8 @@ def table(results: Sequence[Result]) -> str:
     """
     cases: dict[tuple, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     for each in results:
-        cases[tuple(each["row"][name] for name in CASE)][each["row"]["kind"]].append(each)
+        row = Row(**each["row"])
+        cases[tuple(getattr(row, name) for name in CASE)][each["row"]["kind"]].append(each)
     digital: dict[tuple, list[Result]] = defaultdict(list)
     for each in results:
         if each["row"]["kind"] == "leaky":
@@ -122,19 +124,20 @@ def markdown(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _without_cells(result: Result) -> tuple:
     """What a digital twin has in common, the images as they were shown too."""
-    row, recipe = result["row"], result["recipe"]
-    named = (row[name] for name in ("data", "net", "without", "epochs"))
+    row, recipe = Row(**result["row"]), result["recipe"]
+    named = (getattr(row, name) for name in ("data", "net", "without", "penalty", "epochs"))
     return *named, *(recipe[name] for name in ("shift", "rotation", "zoom", "mirror"))
 
 
 def _place(case: tuple) -> tuple:
-    data, net, setting, aware, without, epochs = case
-    return data, net, list(CELLS).index(setting), not aware, without or "", epochs
+    data, net, setting, aware, without, penalty, epochs = case
+    return data, net, list(CELLS).index(setting), not aware, without or "", penalty, epochs
 
 
 def _cells(case: tuple, kinds: dict[str, list[Result]]) -> list[str]:
-    data, net, setting, aware, without, epochs = case
+    data, net, setting, aware, without, penalty, epochs = case
     cells = [setting, *([] if aware else ["unaware"]), *([f"without {without}"] if without else [])]
+    cells += [f"penalty {penalty:g}"] if penalty else []
     shown = next(kinds[kind] for kind in KINDS if kinds.get(kind))
     chips = [min(each["chips"]) for each in shown if each["chips"]]
     joules = [1e9 * each["energy"] for each in shown if each["energy"] is not None]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +15,10 @@ from snntorch_memristive import devices
 from snntorch_memristive.crossbar import Array, Crossbar
 from snntorch_memristive.neurons import MemristiveNeuron
 
+from .events import RECORDINGS
+
 BETA = 0.5
 """Decay of every membrane per step, memristive or leaky."""
-
-EVENTS = "nmnist-small"
-"""The first 1000 and 100 recordings of N-MNIST (G. Orchard et al., 2015), or as many as are there,
-as ``nmnist-small/NMNIST/Train/<digit>/NNNNN.bin`` and ``.../Test/...``."""
 
 KINDS = ("memristive", "leaky", "leaky-rram")
 """MIF neurons and RRAM layers; snn.Leaky and torch's layers; snn.Leaky and RRAM layers."""
@@ -55,7 +54,9 @@ class Recipe:
     """How a network is trained; the same for every kind of a row but for :data:`SPECIAL`."""
 
     lr: float
-    """Learning rate of AdamW at the start; it falls to 0 along a cosine."""
+    """Learning rate of AdamW at the start;"""
+    falling: bool = True
+    """it falls to 0 along a cosine."""
     weight_decay: float = 0.1
     dropout: float = 0.0
     """Share of the spikes into the last layer that are left out, at every step anew."""
@@ -83,13 +84,15 @@ RECIPES = {
     "digits": Recipe(lr=5e-3),
     "mnist": Recipe(lr=2e-3, shift=1.0),
     "fashion-mnist": Recipe(lr=1e-3, mirror=True),
-    EVENTS: Recipe(lr=2e-3, dropout=0.2),
+    **dict.fromkeys(RECORDINGS, Recipe(lr=2e-3, dropout=0.2)),
 }
-"""By the name of the images."""
+"""By the name of the images. Of the recordings, those of N-MNIST alone were at hand."""
 
 SPECIAL = {
     ("mnist", "dense256"): {"rotation": 12.0, "zoom": 0.15},
     ("mnist", "dense256", "memristive"): {"lr": 1e-3, "scale": 6.0},
+    ("mnist", "dense1000"): {"rotation": 12.0, "zoom": 0.15},
+    ("mnist", "dense1000", "memristive"): {"lr": 1e-3, "scale": 6.0},
     ("fashion-mnist", "conv64"): {"lr": 2e-3},
     ("fashion-mnist", "conv512"): {"dropout": 0.3},
     ("fashion-mnist", "conv512", "memristive"): {"scale": 6.0, "num_steps": 3},
@@ -103,7 +106,8 @@ SPECIAL = {
 }
 """What is different for a network, or for a kind of it, by the names of the images and of both;
 not in the setting "paper". Rates and scales, and the steps and the dropout of conv512, were chosen
-on 10000 training images held out, but for the rate of conv64."""
+on 10000 training images held out, but for the rate of conv64; dense1000 on MNIST has those of
+dense256."""
 
 ABLATIONS = {
     "augmentation": {"shift": 0.0, "rotation": 0.0, "zoom": 0.0, "mirror": False},
@@ -111,6 +115,7 @@ ABLATIONS = {
     "scale": {"scale": 1.0},
     "dropout": {"dropout": 0.0},
     "decay": {"weight_decay": 0.0},
+    "schedule": {"falling": False},
 }
 """What ``--without`` takes from a recipe."""
 
@@ -134,6 +139,9 @@ class Row:
     trained on ideal cells, and moved into those of ``setting`` at the end."""
     without: str | None = None
     """One of :data:`ABLATIONS`."""
+    penalty: float = 0.0
+    """Added to the loss for every spike that a neuron sends during an inference, in the mean over
+    the neurons of a hidden layer."""
 
     def __post_init__(self) -> None:
         if self.kind == "leaky" and self.setting != "ideal":
@@ -148,6 +156,7 @@ class Row:
         parts = [self.data, self.net, self.setting, self.kind]
         parts += [] if self.aware else ["unaware"]
         parts += [f"without-{self.without}"] if self.without else []
+        parts += [f"penalty{self.penalty:g}"] if self.penalty else []
         return "-".join([*parts, f"epochs{self.epochs}", f"seed{self.seed}"])
 
     @property
@@ -181,6 +190,7 @@ class Network(nn.Module):
 
     def shown(self, images: Tensor) -> Tensor:
         """What the first layer gets at every step, (time, batch, ...)."""
+        images = images.float()  # recordings are kept as bits
         if images.dim() > 4:
             return images.transpose(0, 1)
         return images.expand(self.num_steps, *images.shape)
@@ -188,6 +198,28 @@ class Network(nn.Module):
     def neurons(self) -> Iterator[snn.SpikingNeuron]:
         """Its layers of neurons."""
         return (layer for layer in self.layers if isinstance(layer, snn.SpikingNeuron))
+
+    @contextmanager
+    def listening(self) -> Iterator[list[Tensor | float]]:
+        """While this lasts, adds up the spikes of every neuron of every layer, over all steps and
+        images, in the list that it gives.
+        """
+        neurons = list(self.neurons())
+        sent: list[Tensor | float] = [0.0] * len(neurons)
+
+        def listen(layer: int, output: Tensor | tuple[Tensor, ...]) -> None:
+            spk = output[0] if isinstance(output, tuple) else output
+            sent[layer] = sent[layer] + spk.sum(0)
+
+        handles = [
+            neuron.register_forward_hook(lambda _self, _input, output, k=k: listen(k, output))
+            for k, neuron in enumerate(neurons)
+        ]
+        try:
+            yield sent
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def crossbars(self) -> Iterator[Crossbar]:
         """Its layers of cells, those that feed a layer back to itself too."""
@@ -222,7 +254,7 @@ class Parts:
         """For an image, which is held, "exponential" errs by 0.1 % of the voltage range, as the
         default does, and takes less than half of its time.
         """
-        return "magnus" if self.row.data == EVENTS else "exponential"
+        return "magnus" if self.row.data in RECORDINGS else "exponential"
 
     @property
     def spike(self) -> str:

@@ -3,11 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from snntorch.functional.reg import l1_rate_sparsity
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
@@ -49,7 +51,8 @@ class Training:
         )
         batches = row.epochs * math.ceil(len(images.train_labels) / recipe.batch_size)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda done: (1 + math.cos(math.pi * done / batches)) / 2
+            self.optimizer,
+            lambda done: (1 + math.cos(math.pi * done / batches)) / 2 if recipe.falling else 1.0,
         )
         self.history = []
         self.rank, self.processes = rank_and_processes()
@@ -93,10 +96,13 @@ class Training:
     def _train_batch(self, images: Tensor, labels: Tensor) -> float:
         """One step on the batch; returns its mean loss, as far as this process sees it."""
         share = slice(self.rank, None, self.processes)
-        mem_rec = (self.parallel or self.network)(images[share])
+        with self.network.listening() if self.row.penalty else nullcontext() as sent:
+            mem_rec = (self.parallel or self.network)(images[share])
         logits = self.row.recipe.scale * mem_rec.mean(0)
         # The sum, as shares differ in size and DDP takes the plain mean of the gradients.
         total = functional.cross_entropy(logits, labels[share], reduction="sum")
+        for spikes in sent[:-1] if sent else ():
+            total = total + l1_rate_sparsity(self.row.penalty / spikes.numel())(spikes)
         loss = total * self.processes / len(labels)
         self.optimizer.zero_grad()
         loss.backward()
