@@ -1,18 +1,13 @@
 """What an array stands for since its cells were written."""
 
-import ctypes
-import sys
 from operator import is_
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..tracing import has_memory
 from .chip import State
-
-LARGE = 1 << 19
-"""Cells of which no copy is kept to see whether they have been written, but a fingerprint."""
+from .seen import seen
 
 
 class Written:
@@ -41,13 +36,9 @@ class Written:
         bends: bool,
         state: State,
     ) -> None:
-        others = {name: tensor for name, tensor in cells.items() if name not in copies}
-        self._prints = {n: _print_of(c) for n, c in others.items() if c.numel() > LARGE}
-        small = {n: c.detach().clone() for n, c in others.items() if n not in self._prints}
-        self._copies = copies | small
-        self._graph = _Graph(
-            [self._copies.get(n) for n in weights], list(weights.values()), is_linear
-        )
+        self._seen = {name: seen(tensor) for name, tensor in cells.items()}
+        self._learned = frozenset(copies)
+        self._graph = _Graph([copies.get(n) for n in weights], list(weights.values()), is_linear)
         self.weights = {name: weight.detach() for name, weight in weights.items()}
         self.w_max = w_max
         self.variances: dict[str, Any] | None = None
@@ -64,18 +55,8 @@ class Written:
 
     def is_of(self, cells: dict[str, Tensor]) -> bool:
         """Are these the values of the cells that were written?"""
-        if len(cells) != len(self.weights):
-            return False
-        for name, now in cells.items():
-            if name not in self.weights or now.dtype != self.weights[name].dtype:
-                return False
-            if name in self._prints:
-                is_same = torch.equal(self._prints[name], _print_of(now))
-            else:
-                is_same = _are_equal(self._copies[name], now)
-            if not is_same:
-                return False
-        return True
+        is_named = cells.keys() == self._seen.keys()
+        return is_named and all(self._seen[name](now) for name, now in cells.items())
 
     def serves(self, cells: dict[str, Tensor], state: State) -> bool:
         """Is it what ``cells``, if it :meth:`is_of` them, stand for on a chip of this ``state``?
@@ -88,8 +69,7 @@ class Written:
             return False
         if not (self._bends and torch.is_grad_enabled()):
             return True
-        learned = [name for name, tensor in cells.items() if tensor.requires_grad]
-        return all(n in self._copies and self._copies[n].requires_grad for n in learned)
+        return all(n in self._learned for n, c in cells.items() if c.requires_grad)
 
     def standing_for(self, cells: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights as functions of ``cells``."""
@@ -121,7 +101,7 @@ class _Graph:
 
     def pull_back(self, grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         """Derivatives by the cells, from those by the weights."""
-        leaves = [copy for copy in self.copies if copy is not None and copy.requires_grad]
+        leaves = [copy for copy in self.copies if copy is not None]
         if not leaves:  # a step for step copy of them
             return list(grads)
         if torch.is_grad_enabled() and not self.is_linear:  # its own derivative is that of a copy
@@ -152,36 +132,3 @@ class _StandsFor(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         return None, None, *ctx.graph.pull_back(grads)
-
-
-_memcmp = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).memcmp
-_memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-
-
-def _are_equal(a: Tensor, b: Tensor) -> bool:
-    """Of one dtype. First by their bits, in a quarter of the time that ``torch.equal`` takes."""
-    is_laid_alike = a.shape == b.shape and a.is_contiguous() and b.is_contiguous()
-    has_bits = is_laid_alike and a.is_cpu and b.is_cpu and has_memory(a) and has_memory(b)
-    same_bits = has_bits and _memcmp(a.data_ptr(), b.data_ptr(), a.nbytes) == 0
-    return same_bits or torch.equal(a, b)  # as 0 and -0 are
-
-
-def _print_of(cells: Tensor) -> Tensor:
-    """Sums of the bits of all rows and of all columns, each times a number of its own."""
-    whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[cells.element_size()]
-    bits = cells.detach().resolve_neg().contiguous().view(whole).reshape(len(cells), -1)
-    of_row, of_column = (_odd(size, cells.device) for size in bits.shape)
-    height = max(1, LARGE // bits.shape[1])
-    rows, columns = torch.zeros_like(of_row), torch.zeros_like(of_column)
-    parts = (tensor.split(height) for tensor in (bits, of_row, rows))
-    for part, factors, sums in zip(*parts, strict=True):
-        part = part.long()  # small beside the whole, and nothing that stays is put behind it
-        torch.sum(part * of_column, 1, out=sums)
-        columns += (part * factors[:, None]).sum(0)
-    return torch.cat([rows, columns])
-
-
-def _odd(number: int, device: torch.device) -> Tensor:
-    """Whole numbers with nothing in common, modulo 2^64."""
-    k = torch.arange(1, number + 1, device=device) * -7046029254386353131  # 2^64 / golden ratio
-    return (k ^ (k >> 29)) | 1
