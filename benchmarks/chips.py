@@ -16,15 +16,18 @@ all cells of its layer have lost together.
 
 import argparse
 import copy
+import itertools
 import json
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from insitu import BATCH, accuracy, learn, network
+from rows.report import markdown
 from torch import nn
+from tqdm import tqdm
 
 import snntorch_memristive as snnm
 from snntorch_memristive import data, devices
@@ -116,9 +119,24 @@ def on_chips(
     return found
 
 
-def shown(chips: snnm.Chips | None) -> str:
-    if chips is None:
+def table(rows: Iterable[dict[str, Any]]) -> str:
+    """A line per network and kind of cell, in Markdown."""
+    lines = [
+        [
+            each["cells"],
+            each["training"],
+            f"{100 * each['ideal']:.2f}",
+            *(_shown(each.get(column)) for column in COLUMNS),
+        ]
+        for each in rows
+    ]
+    return markdown(("cells", "training", "ideal", *COLUMNS), lines)
+
+
+def _shown(values: list[float] | None) -> str:
+    if values is None:
         return "no drift"
+    chips = snnm.Chips(torch.tensor(values, dtype=torch.float64))
     return f"{100 * chips.mean:.2f} ± {100 * chips.spread:.2f} ({100 * chips.worst:.2f})"
 
 
@@ -130,31 +148,29 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=list(PRESETS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, default=None, help="file for all values")
+    parser.add_argument("--json", type=Path, help="file for all results")
+    parser.add_argument("--show", type=Path, help="print the results in this file")
     args = parser.parse_args()
+    if args.show:
+        print(table(json.loads(args.show.read_text(encoding="utf-8"))["rows"]))
+        return
     torch.set_num_threads(args.threads)
     images = data.load("mnist", args.data_root)
-    print(f"Test accuracy, %, of {args.chips} chips: mean ± standard deviation (worst)\n")
-    print(f"| cells | training | ideal | {' | '.join(COLUMNS)} | minutes |")
-    print("| --- |" + " --- |" * (len(COLUMNS) + 3), flush=True)
     unaware = train(images, snnm.RRAM(), args.epochs, args.seed)
     rows = []
-    for name in args.presets:
-        rram = getattr(devices, name)
-        for training in ("unaware", "aware"):
-            start = time.perf_counter()
-            aware = training == "aware"
-            net = train(images, rram, args.epochs, args.seed) if aware else unaware
-            ideal = accuracy(placed(net, snnm.RRAM(), Array()), images)
-            found = on_chips(net, rram, images, args.chips, args.seed)
-            minutes = (time.perf_counter() - start) / 60
-            row = [name, training, f"{100 * ideal:.2f}", *(shown(found.get(c)) for c in COLUMNS)]
-            print(f"| {' | '.join(row)} | {minutes:.1f} |", flush=True)
-            values = {column: chips.values.tolist() for column, chips in found.items()}
-            rows.append({"cells": name, "training": training, "ideal": ideal, **values})
+    for name, training in tqdm(list(itertools.product(args.presets, ("unaware", "aware")))):
+        rram, is_aware = getattr(devices, name), training == "aware"
+        net = train(images, rram, args.epochs, args.seed) if is_aware else unaware
+        ideal = accuracy(placed(net, snnm.RRAM(), Array()), images)
+        found = on_chips(net, rram, images, args.chips, args.seed)
+        values = {column: chips.values.tolist() for column, chips in found.items()}
+        rows.append({"cells": name, "training": training, "ideal": ideal, **values})
+    print(f"Test accuracy, %, of {args.chips} chips: mean ± standard deviation (worst)\n")
+    print(table(rows))
     if args.json:
         asked = {"epochs": args.epochs, "chips": args.chips, "seed": args.seed}
-        args.json.write_text(json.dumps({**asked, "rows": rows}, indent=1))
+        content = json.dumps({**asked, "rows": rows}, indent=1)
+        args.json.write_text(f"{content}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,17 +4,24 @@ Run ``python benchmarks/coupling.py --data-root DIR``: 784-256-10 with MIF neuro
 MNIST behind virtual grounds. Then its columns are tied to the membranes (``coupling.couple``), for
 several read voltages and windows of the cells, each scaled so that the current of a unit of input
 stays what it was, and it is trained on with the loads in place, worked out anew for every epoch.
+Loads are those of a column of either layer, in conductances of a membrane at rest.
 """
 
 import argparse
 import copy
 import itertools
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 from insitu import BATCH, accuracy, learn
+from rows.report import markdown
 from torch import nn
+from tqdm import tqdm
 
 import snntorch_memristive as snnm
 from snntorch_memristive import data
@@ -22,10 +29,7 @@ from snntorch_memristive.coupling import couple, matched_window
 
 BETA = 0.5
 
-CASES = (("rest", 10), ("rest", 100), ("rest", 1000), ("ground", 100))
-"""Around which voltage the drivers swing, the neuron's at rest or 0; and r_off / r_on."""
-
-READ_VOLTAGES = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
+READ_VOLTAGES = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Voltage of an input of 1. A cell is read at some tenths of a volt; the rest is for scale."""
 
 Layers = tuple[snnm.RRAMLinear, ...]
@@ -62,22 +66,41 @@ def train(layers: Layers, join, images: data.Images, epochs: int) -> None:
             learn(net, images, batch, optimizer, schedule)
 
 
-def percent(net: nn.Sequential, images: data.Images) -> str:
-    return f"{100 * accuracy(net, images):.2f} %"
+def line(layers: Layers, join: Callable, images: data.Images, epochs: int) -> dict[str, Any]:
+    """How well the network that ``join`` makes of ``layers`` does as it is, and some epochs on."""
+    net = join(layers)
+    r_on = [layer.rram.r_on for layer in layers]
+    found = {"r_on": r_on, "load": loads(net), "tied": accuracy(net, images)}
+    train(layers, join, images, epochs)
+    net = join(layers)
+    return found | {"load then": loads(net), "trained on": accuracy(net, images)}
 
 
-def loads(net: nn.Sequential, g_rest: float) -> str:
+def loads(net: nn.Sequential) -> list[float]:
     """Median load of the neurons of either layer, as a multiple of the conductance at rest."""
-    medians = [float((1 / net[k].circuit.r_load).median()) / g_rest for k in (2, 4)]
-    return " / ".join(f"{load:.3g}" for load in medians)
+    circuit = neurons()[0].circuit
+    at_rest = circuit.leak() * circuit.c_mem
+    of_both = [getattr(net[k].circuit, "r_load", None) for k in (2, 4)]
+    return [0.0 if of is None else float((1 / of).median()) / at_rest for of in of_both]
 
 
-def line(row: list[str]) -> str:
-    return "| " + " | ".join(row) + " |"
+def table(lines: Iterable[dict[str, Any]]) -> str:
+    """A line per case, in Markdown."""
+    head = ("read voltage", "zero", "r_off / r_on", "r_on, kΩ", "load", "tied")
+    rows = []
+    for each in lines:
+        case = ["virtual ground", "", "", ""]
+        if each["v_read"] is not None:
+            case = [f"{each['v_read']:g} V", each["zero"], str(each["window"])]
+            case.append(_both(r_on / 1e3 for r_on in each["r_on"]))
+        measured = _both(each["load"]), f"{each['tied']:.2%}"
+        later = _both(each["load then"]), f"{each['trained on']:.2%}"
+        rows.append([*case, *measured, *later])
+    return markdown((*head, "load then", "trained on"), rows)
 
 
-def cells(layers: Layers) -> str:
-    return " / ".join(f"{layer.rram.r_on / 1e3:.3g}" for layer in layers)
+def _both(numbers: Iterable[float]) -> str:
+    return ", ".join(f"{number:.2g}" for number in numbers)
 
 
 def main() -> None:
@@ -86,35 +109,36 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="behind virtual grounds")
     parser.add_argument("--more", type=int, default=2, help="epochs with the loads in place")
     parser.add_argument("--read-voltages", nargs="+", type=float, default=READ_VOLTAGES)
+    parser.add_argument("--zero", nargs="+", choices=("rest", "ground"), default=["rest"])
+    parser.add_argument("--windows", nargs="+", type=int, default=[100])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="file for all results")
+    parser.add_argument("--show", type=Path, help="print the results in this file")
     args = parser.parse_args()
+    if args.show:
+        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        return
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     images = data.load("mnist", args.data_root)
     trained = snnm.RRAMLinear(784, 256), snnm.RRAMLinear(256, 10)
     train(trained, behind_virtual_grounds, images, args.epochs)
-    circuit = neurons()[0].circuit
-    g_rest = circuit.leak() * circuit.c_mem
-    print(f"membrane at rest: {1e-3 / g_rest:.1f} kOhm; two numbers are those of either layer\n")
-    names = ("v_read, V", "zero", "r_off / r_on", "r_on, kOhm", "load", "tied")
-    print(line([*names, "load then", "trained on"]), line(["---"] * 8), sep="\n")
-    layers = copy.deepcopy(trained)
-    row = ["virtual ground", "", "", "", "0", percent(behind_virtual_grounds(layers), images)]
-    train(layers, behind_virtual_grounds, images, args.more)
-    print(line([*row, "0", percent(behind_virtual_grounds(layers), images)]), flush=True)
-    for (zero, window), v_read in itertools.product(CASES, args.read_voltages):
-        join = partial(tied, v_zero=0.0 if zero == "ground" else None)
+    lines = [
+        {"v_read": None} | line(copy.deepcopy(trained), behind_virtual_grounds, images, args.more)
+    ]
+    cases = list(itertools.product(args.zero, args.windows, args.read_voltages))
+    for zero, window, v_read in tqdm(cases):
         layers = copy.deepcopy(trained)
         for layer in layers:
             layer.array = replace(layer.array, v_read=v_read)
             layer.rram = snnm.RRAM(r_on=1e3, r_off=window * 1e3)
-        net = join(layers)
-        row = [f"{v_read:g}", zero, str(window), cells(layers), loads(net, g_rest)]
-        row.append(percent(net, images))
-        train(layers, join, images, args.more)
-        net = join(layers)
-        print(line([*row, loads(net, g_rest), percent(net, images)]), flush=True)
+        join = partial(tied, v_zero=0.0 if zero == "ground" else None)
+        case = {"v_read": v_read, "zero": zero, "window": window}
+        lines.append(case | line(layers, join, images, args.more))
+    print(table(lines))
+    if args.json:
+        args.json.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

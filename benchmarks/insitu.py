@@ -6,11 +6,16 @@ from pulse to pulse, by both rules, and beside it by torch's SGD on plain number
 """
 
 import argparse
+import json
 import math
-import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import torch
+from rows.report import markdown
 from torch import Tensor, nn
+from tqdm import tqdm
 
 import snntorch_memristive as snnm
 from snntorch_memristive import data
@@ -93,6 +98,40 @@ def accuracy(net: nn.Sequential, images: data.Images) -> float:
     return right / len(images.test_labels)
 
 
+def results(rule: str, images: data.Images, epochs: int, seed: int) -> dict[str, Any]:
+    """A line of the table: the network trained by ``rule``."""
+    torch.manual_seed(seed)
+    net = network()
+    optim = optimizer(net, rule)
+    total = epochs * math.ceil(len(images.train_labels) / BATCH)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optim, lambda done: (1 + math.cos(math.pi * done / total)) / 2
+    )
+    cells = 2 * sum(p.numel() for p in net.parameters())
+    low, high = math.inf, 0.0
+    for _ in tqdm(range(epochs), desc=rule, unit="epoch"):
+        lowest, highest = train(net, images, optim, schedule)
+        low, high = min(low, lowest), max(high, highest)
+    found = {"rule": rule, "epochs": epochs, "seed": seed, "accuracy": accuracy(net, images)}
+    if isinstance(optim, PulsedSGD):
+        counts = optim.counts
+        found |= {"low": low, "high": high, "refreshed": counts.refreshed}
+        found["pulses"] = (counts.raised + counts.lowered) / cells
+    return found
+
+
+def table(lines: Iterable[dict[str, Any]]) -> str:
+    """A line per rule, in Markdown."""
+    rows = []
+    for each in lines:
+        row = [each["rule"], f"{each['accuracy']:.2%}", "", "", ""]
+        if "pulses" in each:
+            row[2] = f"{each['low'] * 1e6:.3f} to {each['high'] * 1e6:.3f}"
+            row[3:] = f"{each['pulses']:.1f}", str(each["refreshed"])
+        rows.append(row)
+    return markdown(("rule", "test accuracy", "cells, µS", "pulses per cell", "refreshed"), rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-root", default=None)
@@ -100,33 +139,19 @@ def main() -> None:
     parser.add_argument("--rules", nargs="+", choices=LR, default=list(LR))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="file for all results")
+    parser.add_argument("--show", type=Path, help="print the results in this file")
     args = parser.parse_args()
+    if args.show:
+        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        return
     torch.set_num_threads(args.threads)
     images = data.load("mnist", args.data_root)
-    print(f"{PULSES}\nwindow: {RRAM.g_off * 1e6:.3f} to {RRAM.g_on * 1e6:.3f} uS\n")
-    print("| rule | epoch | test accuracy | cells, uS | pulses per cell | refreshed | seconds |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for rule in args.rules:
-        torch.manual_seed(args.seed)
-        net = network()
-        optim = optimizer(net, rule)
-        total = args.epochs * math.ceil(len(images.train_labels) / BATCH)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optim, lambda done, total=total: (1 + math.cos(math.pi * done / total)) / 2
-        )
-        cells = 2 * sum(p.numel() for p in net.parameters())
-        for epoch in range(1, args.epochs + 1):
-            start = time.perf_counter()
-            low, high = train(net, images, optim, schedule)
-            seconds = time.perf_counter() - start
-            row = [rule, epoch, f"{100 * accuracy(net, images):.2f} %"]
-            if isinstance(optim, PulsedSGD):
-                counts = optim.counts
-                row += [f"{low * 1e6:.3f} to {high * 1e6:.3f}"]
-                row += [f"{(counts.raised + counts.lowered) / cells:.1f}", counts.refreshed]
-            else:
-                row += ["", "", ""]
-            print("| " + " | ".join(map(str, [*row, f"{seconds:.0f}"])) + " |", flush=True)
+    print(f"{PULSES}\nwindow: {RRAM.g_off * 1e6:.3f} to {RRAM.g_on * 1e6:.3f} µS\n")
+    lines = [results(rule, images, args.epochs, args.seed) for rule in args.rules]
+    print(table(lines))
+    if args.json:
+        args.json.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

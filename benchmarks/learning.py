@@ -108,7 +108,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--epochs", type=int, default=20)
     add("--unaware", dest="aware", action="store_false", help="train on ideal cells, then move")
     add("--without", choices=ABLATIONS, help="leave a part of the recipe out")
-    add("--penalty", type=float, default=0.0, help="of spikes in the loss, per neuron and image")
+    add("--penalty", type=float, help="of spikes in the loss; that of the recipe if left out")
     add("--out", type=Path, default=Path("runs"))
     add("--data-root", default=None, help=f"${data.ROOT_VARIABLE} if left out")
     add("--threads", type=int, default=1)

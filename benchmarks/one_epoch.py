@@ -6,11 +6,16 @@ BatchNorm, with default initialisation, at 5, 10 and 25 time steps.
 """
 
 import argparse
-import time
-from itertools import pairwise
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import torch
+from rows.report import markdown
 from torch import Tensor, nn
+from tqdm import tqdm
 
 import snntorch_memristive as snnm
 from snntorch_memristive import data
@@ -24,7 +29,9 @@ def mif(**settings) -> snnm.MIF:
 
 def dense() -> nn.Sequential:
     sizes = (784, 256, 256, 256)
-    layers = [part for pair in pairwise(sizes) for part in (snnm.RRAMLinear(*pair), mif())]
+    layers = [
+        part for pair in itertools.pairwise(sizes) for part in (snnm.RRAMLinear(*pair), mif())
+    ]
     return nn.Sequential(nn.Flatten(), *layers, snnm.RRAMLinear(256, 10), mif(output=True))
 
 
@@ -73,22 +80,42 @@ def accuracy(net: nn.Sequential, images: data.Images, num_steps: int) -> float:
     return right / len(images.test_labels)
 
 
+def table(results: Iterable[dict[str, Any]]) -> str:
+    """A line per network, in Markdown, with a column for every number of steps."""
+    of: dict[str, dict[int, float]] = {}
+    for each in results:
+        of.setdefault(each["network"], {})[each["steps"]] = each["accuracy"]
+    steps = sorted({each["steps"] for each in results})
+    rows = [
+        [name, *(f"{100 * found[count]:.2f} %" for count in steps)] for name, found in of.items()
+    ]
+    return markdown(("network", *(f"{count} steps" for count in steps)), rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-root", default=None)
+    parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS))
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 10, 25])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="file for all results")
+    parser.add_argument("--show", type=Path, help="print the results in this file")
     args = parser.parse_args()
+    if args.show:
+        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        return
+    torch.set_num_threads(args.threads)
     images = data.load("mnist", args.data_root)
-    print("| network | steps | first gradients | test accuracy | minutes |")
-    print("| --- | --- | --- | --- | --- |")
-    for name, make in NETS.items():
-        for num_steps in args.steps:
-            torch.manual_seed(0)
-            net, start = make(), time.perf_counter()
-            first = " ".join(f"{value:.0e}" for value in train(net, images, num_steps))
-            score, minutes = accuracy(net, images, num_steps), (time.perf_counter() - start) / 60
-            row = (name, num_steps, first, f"{100 * score:.2f} %", f"{minutes:.1f}")
-            print("| " + " | ".join(map(str, row)) + " |", flush=True)
+    results = []
+    for name, num_steps in tqdm(list(itertools.product(args.nets, args.steps))):
+        torch.manual_seed(0)
+        net = NETS[name]()
+        found = {"network": name, "steps": num_steps}
+        found["first gradients"] = train(net, images, num_steps)
+        results.append(found | {"accuracy": accuracy(net, images, num_steps)})
+    print(table(results))
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,17 @@ network with unsupervised learning", ISCAS 2022, arXiv:2203.01416; patterns and 
 """
 
 import argparse
+import itertools
 import json
 import statistics
+from collections.abc import Iterable
+from pathlib import Path
 
 import torch
+from rows.report import markdown
 from snntorch.functional.stdp_learner import STDPLearner
 from torch import Tensor, nn
+from tqdm import tqdm
 
 import snntorch_memristive as snnm
 from snntorch_memristive.crossbar import Array
@@ -164,13 +169,19 @@ def measure(cells: str, flips: float, presentations: int, seeds: int) -> dict:
     return {"cells": cells, "flips": flips, "rates": rates, "weights": weights, "best": best}
 
 
-def row(m: dict) -> str:
-    rates = m["rates"]
-    spread = statistics.stdev(rates) if len(rates) > 1 else 0.0
-    columns = [m["cells"], f"{100 * m['flips']:g} %"]
-    columns += [f"{statistics.mean(rates):.1f} ± {spread:.1f}", f"{min(rates):.1f}"]
-    columns += [f"{m['best']:.1f}", f"{m['weights'][0]:.2f} to {m['weights'][1]:.2f}"]
-    return "| " + " | ".join(columns) + " |"
+def table(measured: Iterable[dict]) -> str:
+    """A line per kind of cell and share of flipped pixels, in Markdown."""
+    rows = []
+    for m in measured:
+        rates = m["rates"]
+        spread = statistics.stdev(rates) if len(rates) > 1 else 0.0
+        columns = [m["cells"], f"{100 * m['flips']:g} %"]
+        columns += [f"{statistics.mean(rates):.1f} ± {spread:.1f}", f"{min(rates):.1f}"]
+        columns += [f"{m['best']:.1f}", f"{m['weights'][0]:.2f} to {m['weights'][1]:.2f}"]
+        rows.append(columns)
+    return markdown(
+        ("cells", "flipped", "recognised, %", "worst", "nearest pattern", "weights"), rows
+    )
 
 
 def main() -> None:
@@ -180,19 +191,20 @@ def main() -> None:
     parser.add_argument("--presentations", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", metavar="FILE", help="write the rate of every seed there")
+    parser.add_argument("--json", type=Path, help="file for all results")
+    parser.add_argument("--show", type=Path, help="print the results in this file")
     args = parser.parse_args()
+    if args.show:
+        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        return
     torch.set_num_threads(args.threads)
-    print("| cells | flipped | recognised, % | worst | nearest pattern | weights |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    measured = []
-    for cells in args.cells:
-        for flips in args.flips:
-            measured.append(measure(cells, flips, args.presentations, args.seeds))
-            print(row(measured[-1]), flush=True)
+    measured = [
+        measure(cells, flips, args.presentations, args.seeds)
+        for cells, flips in tqdm(list(itertools.product(args.cells, args.flips)))
+    ]
+    print(table(measured))
     if args.json:
-        with open(args.json, "w") as file:
-            json.dump(measured, file, indent=1)
+        args.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def _options(row: Row) -> str:
     options = [f"--{name} {getattr(row, name)}" for name in ("data", "net", "setting", "kind")]
     options += [] if row.aware else ["--unaware"]
     options += [f"--without {row.without}"] if row.without else []
-    options += [f"--penalty {row.penalty:g}"] if row.penalty else []
+    options += [] if row.penalty is None else [f"--penalty {row.penalty:g}"]
     return " ".join([*options, f"--epochs {row.epochs} --seed {row.seed}"])
 
 
@@ -131,13 +131,13 @@ def _without_cells(result: Result) -> tuple:
 
 def _place(case: tuple) -> tuple:
     data, net, setting, aware, without, penalty, epochs = case
-    return data, net, list(CELLS).index(setting), not aware, without or "", penalty, epochs
+    return data, net, list(CELLS).index(setting), not aware, without or "", penalty or 0.0, epochs
 
 
 def _cells(case: tuple, kinds: dict[str, list[Result]]) -> list[str]:
     data, net, setting, aware, without, penalty, epochs = case
     cells = [setting, *([] if aware else ["unaware"]), *([f"without {without}"] if without else [])]
-    cells += [f"penalty {penalty:g}"] if penalty else []
+    cells += [] if penalty is None else [f"penalty {penalty:g}"]
     shown = next(kinds[kind] for kind in KINDS if kinds.get(kind))
     chips = [min(each["chips"]) for each in shown if each["chips"]]
     joules = [1e9 * each["energy"] for each in shown if each["energy"] is not None]

@@ -75,6 +75,9 @@ class Recipe:
     scale: float = 3.0
     """Of the output membranes in the loss. A membrane is held near its threshold, and without a
     scale the classes stay too close to each other for a confident network."""
+    penalty: float = 0.0
+    """Added to the loss for every spike that a neuron sends during an inference, in the mean over
+    the neurons of a hidden layer."""
     num_steps: int = 5
     """Time steps for which an image is shown; a recording has its own."""
     batch_size: int = 128
@@ -139,9 +142,8 @@ class Row:
     trained on ideal cells, and moved into those of ``setting`` at the end."""
     without: str | None = None
     """One of :data:`ABLATIONS`."""
-    penalty: float = 0.0
-    """Added to the loss for every spike that a neuron sends during an inference, in the mean over
-    the neurons of a hidden layer."""
+    penalty: float | None = None
+    """In the place of that of the recipe."""
 
     def __post_init__(self) -> None:
         if self.kind == "leaky" and self.setting != "ideal":
@@ -156,7 +158,7 @@ class Row:
         parts = [self.data, self.net, self.setting, self.kind]
         parts += [] if self.aware else ["unaware"]
         parts += [f"without-{self.without}"] if self.without else []
-        parts += [f"penalty{self.penalty:g}"] if self.penalty else []
+        parts += [] if self.penalty is None else [f"penalty{self.penalty:g}"]
         return "-".join([*parts, f"epochs{self.epochs}", f"seed{self.seed}"])
 
     @property
@@ -166,6 +168,8 @@ class Row:
         if self.setting != "paper":
             special |= SPECIAL.get((self.data, self.net), {})
             special |= SPECIAL.get((self.data, self.net, self.kind), {})
+        if self.penalty is not None:
+            special["penalty"] = self.penalty
         return replace(RECIPES[self.data], **special | ABLATIONS.get(self.without, {}))
 
 

@@ -96,13 +96,14 @@ class Training:
     def _train_batch(self, images: Tensor, labels: Tensor) -> float:
         """One step on the batch; returns its mean loss, as far as this process sees it."""
         share = slice(self.rank, None, self.processes)
-        with self.network.listening() if self.row.penalty else nullcontext() as sent:
+        penalty = self.row.recipe.penalty
+        with self.network.listening() if penalty else nullcontext() as sent:
             mem_rec = (self.parallel or self.network)(images[share])
         logits = self.row.recipe.scale * mem_rec.mean(0)
         # The sum, as shares differ in size and DDP takes the plain mean of the gradients.
         total = functional.cross_entropy(logits, labels[share], reduction="sum")
         for spikes in sent[:-1] if sent else ():
-            total = total + l1_rate_sparsity(self.row.penalty / spikes.numel())(spikes)
+            total = total + l1_rate_sparsity(penalty / spikes.numel())(spikes)
         loss = total * self.processes / len(labels)
         self.optimizer.zero_grad()
         loss.backward()
