@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 from insitu import BATCH, accuracy, learn, network
-from rows.report import markdown
+from rows.report import markdown, write
 from torch import nn
 from tqdm import tqdm
 
@@ -165,12 +165,11 @@ def main() -> None:
         found = on_chips(net, rram, images, args.chips, args.seed)
         values = {column: chips.values.tolist() for column, chips in found.items()}
         rows.append({"cells": name, "training": training, "ideal": ideal, **values})
+        if args.json:
+            asked = {"epochs": args.epochs, "chips": args.chips, "seed": args.seed}
+            write(args.json, {**asked, "rows": rows})
     print(f"Test accuracy, %, of {args.chips} chips: mean ± standard deviation (worst)\n")
     print(table(rows))
-    if args.json:
-        asked = {"epochs": args.epochs, "chips": args.chips, "seed": args.seed}
-        content = json.dumps({**asked, "rows": rows}, indent=1)
-        args.json.write_text(f"{content}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

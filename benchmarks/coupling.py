@@ -2,7 +2,7 @@
 
 Run ``python benchmarks/coupling.py --data-root DIR``: 784-256-10 with MIF neurons is trained on
 MNIST behind virtual grounds. Then its columns are tied to the membranes (``coupling.couple``), for
-several read voltages and windows of the cells, each scaled so that the current of a unit of input
+several read voltages, with cells of one window, scaled so that the current of a unit of input
 stays what it was, and it is trained on with the loads in place, worked out anew for every epoch.
 Loads are those of a column of either layer, in conductances of a membrane at rest.
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from insitu import BATCH, accuracy, learn
-from rows.report import markdown
+from rows.report import markdown, write
 from torch import nn
 from tqdm import tqdm
 
@@ -100,7 +100,7 @@ def table(lines: Iterable[dict[str, Any]]) -> str:
 
 
 def _both(numbers: Iterable[float]) -> str:
-    return ", ".join(f"{number:.2g}" for number in numbers)
+    return ", ".join(f"{float(f'{number:.2g}'):g}" for number in numbers)
 
 
 def main() -> None:
@@ -136,9 +136,9 @@ def main() -> None:
         join = partial(tied, v_zero=0.0 if zero == "ground" else None)
         case = {"v_read": v_read, "zero": zero, "window": window}
         lines.append(case | line(layers, join, images, args.more))
+        if args.json:
+            write(args.json, lines)
     print(table(lines))
-    if args.json:
-        args.json.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rows.report import markdown
+from rows.report import markdown, write
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -148,10 +148,12 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     images = data.load("mnist", args.data_root)
     print(f"{PULSES}\nwindow: {RRAM.g_off * 1e6:.3f} to {RRAM.g_on * 1e6:.3f} µS\n")
-    lines = [results(rule, images, args.epochs, args.seed) for rule in args.rules]
+    lines = []
+    for rule in args.rules:
+        lines.append(results(rule, images, args.epochs, args.seed))
+        if args.json:
+            write(args.json, lines)
     print(table(lines))
-    if args.json:
-        args.json.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

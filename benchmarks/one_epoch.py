@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/one_epoch.py --data-root DIR``: test accuracy on MNIST after one epoch, of
 a deep dense network, a convolutional one in the style of snnTorch's tutorial, and the same with
-BatchNorm, with default initialisation, at 5, 10 and 25 time steps.
+BatchNorm, with default initialisation, at 5, 10 and 25 time steps. The file that ``--json`` names
+also gets the largest gradient of every weight on the first batch.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rows.report import markdown
+from rows.report import markdown, write
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -113,9 +114,9 @@ def main() -> None:
         found = {"network": name, "steps": num_steps}
         found["first gradients"] = train(net, images, num_steps)
         results.append(found | {"accuracy": accuracy(net, images, num_steps)})
+        if args.json:
+            write(args.json, results)
     print(table(results))
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

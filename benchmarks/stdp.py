@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from rows.report import markdown
+from rows.report import markdown, write
 from snntorch.functional.stdp_learner import STDPLearner
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -198,13 +198,12 @@ def main() -> None:
         print(table(json.loads(args.show.read_text(encoding="utf-8"))))
         return
     torch.set_num_threads(args.threads)
-    measured = [
-        measure(cells, flips, args.presentations, args.seeds)
-        for cells, flips in tqdm(list(itertools.product(args.cells, args.flips)))
-    ]
+    measured = []
+    for cells, flips in tqdm(list(itertools.product(args.cells, args.flips))):
+        measured.append(measure(cells, flips, args.presentations, args.seeds))
+        if args.json:
+            write(args.json, measured)
     print(table(measured))
-    if args.json:
-        args.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -166,6 +166,7 @@ def test_the_table_and_the_plot_are_drawn(whole, tmp_path, capsys, monkeypatch):
         (["train"], "put train-images-idx3-ubyte.gz"),
         (["train", "--data", "digits", "--kind", "leaky", "--setting", "stuck"], "has no cells"),
         (["train", "--data", "digits", "--net", "conv"], "at least 16 x 16"),
+        (["train", "--data", "digits", "--setting", "paper", "--penalty", "1"], "no penalty on"),
         (["table", "nowhere.json"], "there is no nowhere.json"),
         (["table", __file__], "Expected a finished row in"),
     ],

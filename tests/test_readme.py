@@ -49,6 +49,12 @@ def test_the_tables_of_speed_are_those_of_the_results():
     assert all(table in README.read_text() for table in tables)
 
 
+@pytest.mark.parametrize("name", ["chips", "coupling", "insitu", "one_epoch", "stdp"])
+def test_a_table_is_that_of_the_results(name):
+    lines = "\n".join(line.strip() for line in README.read_text().splitlines())
+    assert printed(f"benchmarks/{name}.py", "--show", RESULTS / f"{name}.json") in lines
+
+
 @pytest.mark.parametrize("images", ["digits", "mnist"])
 def test_the_table_of_all_neurons_is_that_of_the_results(images):
     file = RESULTS / f"neurons-{images}.json"

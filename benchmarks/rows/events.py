@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -66,14 +66,21 @@ def load(name: str, data_root: str | Path | None = None) -> Images:
             transforms.ToFrame((width, height, polarities), n_time_bins=recordings.bins),
         ]
     )
-    root = Path(data_root or os.environ.get(data.ROOT_VARIABLE, "."))
+    shape = recordings.bins, polarities, height, width
+
+    def seen(events: Any) -> Tensor:
+        if not len(events):
+            return torch.zeros(shape, dtype=torch.bool)
+        in_order = events[numpy.argsort(events["t"], kind="stable")]
+        return (torch.from_numpy(cut(in_order)) > 0).view(shape)
+
+    root = Path(data_root or os.environ.get(data.ROOT_VARIABLE, ".")).expanduser()
     parts: list[Tensor] = []
     for is_train in (True, False):
         part = root / SMALL / "NMNIST" / ("Train" if is_train else "Test")
         found = _small(part) if name == SMALL else _all(dataset, root, is_train)
-        images, labels = zip(*((cut(events), int(label)) for events, label in found), strict=True)
-        seen = torch.stack([torch.from_numpy(frames) > 0 for frames in images])
-        parts += [seen.view(-1, recordings.bins, polarities, height, width), torch.tensor(labels)]
+        images, labels = zip(*((seen(events), int(label)) for events, label in found), strict=True)
+        parts += [torch.stack(images), torch.tensor(labels)]
     return Images(*parts)
 
 
@@ -95,20 +102,19 @@ def _small(folder: Path) -> Iterator[tuple[Any, str]]:
 
 def _all(dataset: Any, root: Path, is_train: bool) -> Iterable[tuple[Any, Any]]:
     """Events and labels of all recordings of one of tonic's data sets in ``root``."""
-    name, fetch = dataset.__name__, f"tonic.datasets.{dataset.__name__}"
-    remedy = (
-        f"fetch them with python -c 'import tonic; [{fetch}(\"{root}\", train=t) for t in (1, 0)]'"
-    )
-    if not (root / name).is_dir():
+    name = dataset.__name__  # also that of tonic's folder
+
+    def refuse(_self: Any) -> None:
+        parts = f'tonic.datasets.{name}("{root}", train=part) for part in (True, False)'
         raise FileNotFoundError(
-            f"Expected the recordings of {name} in {root / name}, but there is no such folder: "
-            f"{remedy}, and name {root} with --data-root or in the environment variable "
+            f"Expected all recordings of {name} in {root / name}, with the archives that they "
+            f"came in, but some are missing: fetch them with python -c 'import tonic; [{parts}]', "
+            f"and name {root} with --data-root or in the environment variable "
             f"{data.ROOT_VARIABLE}."
         )
-    try:
-        return dataset(str(root), train=is_train)  # tonic fetches what is missing
-    except URLError as error:
-        raise FileNotFoundError(
-            f"Expected all files of {name} in {root / name}, but some are missing and cannot be "
-            f"fetched ({error.reason}): {remedy}."
-        ) from error
+
+    found = type(name, (dataset,), {"download": refuse})(str(root), train=is_train)
+    if found.data:  # tonic lists gestures in the order of the file system
+        in_order = sorted(zip(found.data, found.targets, strict=True))
+        found.data, found.targets = zip(*in_order, strict=True)
+    return found

@@ -52,8 +52,8 @@ def sentence(result: Result) -> str:
     return f"{Row(**result['row']).name}: {result['accuracy']:.2%}{on}"
 
 
-def write(path: Path, result: Result) -> None:
-    """Write the JSON of a row, whole or not at all."""
+def write(path: Path, result: Any) -> None:
+    """Write the JSON of a row, or of others, whole or not at all."""
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

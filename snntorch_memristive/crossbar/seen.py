@@ -14,8 +14,9 @@ Seen = Callable[[Tensor], bool]
 
 def seen(tensor: Tensor) -> Seen:
     """What is kept of ``tensor``: its fingerprint, or, where nothing compiled reads it, a copy."""
-    is_real = tensor.is_floating_point()
-    if not (is_real and _can_be_read(tensor) and is_usable("llvmlite")):
+    plain = _plain(tensor)
+    is_real = tensor.is_floating_point() and tensor.element_size() > 1
+    if plain is None or not (is_real and is_usable("llvmlite")):
         copy = tensor.detach().clone()
 
         def is_equal(now: Tensor) -> bool:
@@ -25,14 +26,22 @@ def seen(tensor: Tensor) -> Seen:
         return is_equal
     from ..engine.fingerprint import fingerprint
 
-    dtype, shape, found = tensor.dtype, tensor.shape, fingerprint(tensor)
+    dtype, shape, found = tensor.dtype, tensor.shape, fingerprint(plain)
 
     def is_still(now: Tensor) -> bool:
-        is_alike = now.dtype == dtype and now.shape == shape and _can_be_read(now)
-        return is_alike and fingerprint(now) == found
+        plain = _plain(now)
+        if plain is None or now.dtype != dtype or now.shape != shape:
+            return False
+        return fingerprint(plain) == found
 
     return is_still
 
 
-def _can_be_read(tensor: Tensor) -> bool:
-    return has_memory(tensor) and tensor.is_cpu and tensor.is_contiguous()
+def _plain(tensor: Tensor) -> Tensor | None:
+    """``tensor`` with its numbers in memory one behind the other, if the CPU can have them so."""
+    if not (tensor.is_cpu and tensor.layout is torch.strided):
+        return None
+    if has_memory(tensor) and tensor.is_contiguous():
+        return tensor
+    plain = tensor.detach().resolve_neg().contiguous()
+    return plain if has_memory(plain) else None
