@@ -152,7 +152,7 @@ def test_a_row_of_recordings_learns(name, net, epochs, wanted, tmp_path):
 @pytest.mark.parametrize("name", events.RECORDINGS)
 def test_a_folder_that_is_not_there_is_named_with_the_remedy(name, tmp_path, monkeypatch):
     monkeypatch.delenv(data.ROOT_VARIABLE, raising=False)
-    remedy = "unpack N-MNIST there" if name == events.SMALL else "fetch them with python -c"
+    remedy = "unpack N-MNIST there" if name == events.SMALL else "Fetch them with python -c"
     with pytest.raises(FileNotFoundError, match=remedy) as refusal:
         load(name, tmp_path)
     assert str(tmp_path) in str(refusal.value)
@@ -163,7 +163,14 @@ def test_nothing_is_fetched_unasked(tmp_path, monkeypatch):
     write_shd(tmp_path / "SHD", [(1, 0)])
     (tmp_path / "SHD" / "shd_test.h5.zip").unlink()
     monkeypatch.setattr(tonic.dataset, "download_and_extract_archive", None)
-    with pytest.raises(FileNotFoundError, match="some are missing: fetch them with python -c"):
+    with pytest.raises(FileNotFoundError, match=r"are missing\. Fetch them with python -c"):
+        load("shd", tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    write_shd(tmp_path / "SHD", [(1, 0)])
+    (tmp_path / "SHD" / "shd_train.h5").write_bytes(b"half")
+    with pytest.raises(FileNotFoundError, match=r"in .*SHD, .* but: .*signature.*\. Fetch them"):
         load("shd", tmp_path)
 
 

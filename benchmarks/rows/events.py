@@ -44,7 +44,8 @@ et al. (2022); 5 of the 700 channels become one. DVS Gesture: A. Amir et al. (20
 def load(name: str, data_root: str | Path | None = None) -> Images:
     """The recordings ``name``, which are in the folder ``data_root`` as tonic leaves them there.
 
-    Images have the shape (n, time, polarities, height, width), and are True where events were.
+    Images have the shape (n, time, polarities, height, width), and are True where events were,
+    but for those at the very end, which fill no time step.
 
     Raises:
         FileNotFoundError: if they are not there, with what to do.
@@ -105,15 +106,17 @@ def _all(dataset: Any, root: Path, is_train: bool) -> Iterable[tuple[Any, Any]]:
     name = dataset.__name__  # also that of tonic's folder
 
     def refuse(_self: Any) -> None:
+        raise FileNotFoundError("recordings or their archives are missing")
+
+    try:
+        found = type(name, (dataset,), {"download": refuse})(str(root), train=is_train)
+    except OSError as error:
         parts = f'tonic.datasets.{name}("{root}", train=part) for part in (True, False)'
         raise FileNotFoundError(
             f"Expected all recordings of {name} in {root / name}, with the archives that they "
-            f"came in, but some are missing: fetch them with python -c 'import tonic; [{parts}]', "
-            f"and name {root} with --data-root or in the environment variable "
-            f"{data.ROOT_VARIABLE}."
-        )
-
-    found = type(name, (dataset,), {"download": refuse})(str(root), train=is_train)
+            f"came in, but: {error}. Fetch them with python -c 'import tonic; [{parts}]', and name "
+            f"{root} with --data-root or in the environment variable {data.ROOT_VARIABLE}."
+        ) from error
     if found.data:  # tonic lists gestures in the order of the file system
         in_order = sorted(zip(found.data, found.targets, strict=True))
         found.data, found.targets = zip(*in_order, strict=True)

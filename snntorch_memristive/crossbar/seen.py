@@ -39,9 +39,9 @@ def seen(tensor: Tensor) -> Seen:
 
 def _plain(tensor: Tensor) -> Tensor | None:
     """``tensor`` with its numbers in memory one behind the other, if the CPU can have them so."""
+    if tensor.is_cpu and has_memory(tensor) and tensor.is_contiguous():
+        return tensor
     if not (tensor.is_cpu and tensor.layout is torch.strided):
         return None
-    if has_memory(tensor) and tensor.is_contiguous():
-        return tensor
     plain = tensor.detach().resolve_neg().contiguous()
     return plain if has_memory(plain) else None

@@ -18,14 +18,14 @@ LANES, SUMS = 8, 8
 
 PRIMES = 0x9E3779B1, 0xC2B2AE3D
 """By which the low and the high half of a word are multiplied. A bit of a half reaches 32 bits, so
-a change of one number is not undone by one of another, but if they match in all of these."""
+another word undoes it only if it changes in about ten bits, and in just these."""
 
 
 def fingerprint(tensor: Tensor) -> int:
     """Of the numbers in ``tensor``, which is of real numbers, contiguous and on the CPU.
 
-    The same for 0 and -0. If numbers change, it stays the same by a chance of less than 2^-32 for
-    two that are changed on purpose, and of 2^-64 for all of them; for one there is none.
+    The same for 0 and -0. If numbers change, it stays the same once in 2^64 times; more often only
+    if they are changed for that, in many bits that belong together.
     """
     _, function = _compiled(8 * tensor.element_size())
     return function(tensor.data_ptr(), tensor.numel())
@@ -93,10 +93,11 @@ def _unsigned_zero(builder: ir.IRBuilder, read: ir.Value) -> ir.Value:
 def _take(builder: ir.IRBuilder, place: ir.Value, word: ir.Value) -> None:
     """A word into the sum at ``place``, or several words into as many sums."""
     mixed = builder.xor(builder.load(place), word)
-    low = builder.and_(mixed, _of(word.type, (1 << 32) - 1))
-    high = builder.lshr(mixed, _of(word.type, 32))
-    products = (
-        builder.mul(half, _of(word.type, prime))
-        for half, prime in zip((low, high), PRIMES, strict=True)
+    halves = (
+        builder.and_(mixed, _of(word.type, (1 << 32) - 1)),
+        builder.lshr(mixed, _of(word.type, 32)),
     )
+    products = [
+        builder.mul(half, _of(word.type, prime)) for half, prime in zip(halves, PRIMES, strict=True)
+    ]
     builder.store(builder.add(*products), place)
