@@ -17,15 +17,14 @@ all cells of its layer have lost together.
 import argparse
 import copy
 import itertools
-import json
 import math
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
 from insitu import BATCH, accuracy, learn, network
-from rows.report import markdown, write
+from rows import kept
+from rows.report import markdown
 from torch import nn
 from tqdm import tqdm
 
@@ -73,9 +72,7 @@ def train(images: data.Images, rram: snnm.RRAM, epochs: int, seed: int) -> nn.Se
     net = placed(network(), rram, Array()).train()
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     total = epochs * math.ceil(len(images.train_labels) / BATCH)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda done: (1 + math.cos(math.pi * done / total)) / 2
-    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
     shuffle = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
         for batch in torch.randperm(len(images.train_labels), generator=shuffle).split(BATCH):
@@ -148,16 +145,15 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=list(PRESETS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="file for all results")
-    parser.add_argument("--show", type=Path, help="print the results in this file")
+    kept.add_options(parser)
     args = parser.parse_args()
     if args.show:
-        print(table(json.loads(args.show.read_text(encoding="utf-8"))["rows"]))
+        print(table(kept.read(args.show)["rows"]))
         return
     torch.set_num_threads(args.threads)
     images = data.load("mnist", args.data_root)
     unaware = train(images, snnm.RRAM(), args.epochs, args.seed)
-    rows = []
+    asked, rows = {"epochs": args.epochs, "chips": args.chips, "seed": args.seed}, []
     for name, training in tqdm(list(itertools.product(args.presets, ("unaware", "aware")))):
         rram, is_aware = getattr(devices, name), training == "aware"
         net = train(images, rram, args.epochs, args.seed) if is_aware else unaware
@@ -165,9 +161,7 @@ def main() -> None:
         found = on_chips(net, rram, images, args.chips, args.seed)
         values = {column: chips.values.tolist() for column, chips in found.items()}
         rows.append({"cells": name, "training": training, "ideal": ideal, **values})
-        if args.json:
-            asked = {"epochs": args.epochs, "chips": args.chips, "seed": args.seed}
-            write(args.json, {**asked, "rows": rows})
+        kept.keep(args.json, {**asked, "rows": rows})
     print(f"Test accuracy, %, of {args.chips} chips: mean ± standard deviation (worst)\n")
     print(table(rows))
 

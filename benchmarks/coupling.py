@@ -10,16 +10,15 @@ Loads are those of a column of either layer, in conductances of a membrane at re
 import argparse
 import copy
 import itertools
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from insitu import BATCH, accuracy, learn
-from rows.report import markdown, write
+from rows import kept
+from rows.report import markdown
 from torch import nn
 from tqdm import tqdm
 
@@ -113,11 +112,10 @@ def main() -> None:
     parser.add_argument("--windows", nargs="+", type=int, default=[100])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="file for all results")
-    parser.add_argument("--show", type=Path, help="print the results in this file")
+    kept.add_options(parser)
     args = parser.parse_args()
     if args.show:
-        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        print(table(kept.read(args.show)))
         return
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -127,6 +125,7 @@ def main() -> None:
     lines = [
         {"v_read": None} | line(copy.deepcopy(trained), behind_virtual_grounds, images, args.more)
     ]
+    kept.keep(args.json, lines)
     cases = list(itertools.product(args.zero, args.windows, args.read_voltages))
     for zero, window, v_read in tqdm(cases):
         layers = copy.deepcopy(trained)
@@ -136,8 +135,7 @@ def main() -> None:
         join = partial(tied, v_zero=0.0 if zero == "ground" else None)
         case = {"v_read": v_read, "zero": zero, "window": window}
         lines.append(case | line(layers, join, images, args.more))
-        if args.json:
-            write(args.json, lines)
+        kept.keep(args.json, lines)
     print(table(lines))
 
 

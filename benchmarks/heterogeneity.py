@@ -13,15 +13,14 @@ training images, held out from training. ``--show FILE`` prints the tables of an
 """
 
 import argparse
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
 
 import snntorch as snn
 import torch
+from rows import kept
 from rows.report import markdown
 from torch import Tensor, nn
 from torch.nn import functional
@@ -308,11 +307,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--select", action="store_true")
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--json", type=Path, help="file for all results")
-    parser.add_argument("--show", type=Path, help="file of results to print")
+    kept.add_options(parser)
     args = parser.parse_args()
     if args.show:
-        show(json.loads(args.show.read_text(encoding="utf-8")))
+        show(kept.read(args.show))
         return
     images = data.load("digits")
     train_ = images.train_images[:, 0], images.train_labels
@@ -328,8 +326,7 @@ def main() -> None:
         name: list(tqdm(rows, desc=name)) for name, rows in tables.items() if name in args.tables
     }
     show(results)
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    kept.keep(args.json, results)
 
 
 if __name__ == "__main__":

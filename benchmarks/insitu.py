@@ -6,14 +6,13 @@ from pulse to pulse, by both rules, and beside it by torch's SGD on plain number
 """
 
 import argparse
-import json
 import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
-from rows.report import markdown, write
+from rows import kept
+from rows.report import markdown
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -60,9 +59,9 @@ def optimizer(net: nn.Sequential, rule: str) -> torch.optim.Optimizer:
     return PulsedSGD(groups, lr=LR[rule], rram=RRAM, pulses=PULSES, rule=rule)
 
 
-def membranes(net: nn.Sequential, images: Tensor) -> Tensor:
+def membranes(net: nn.Sequential, images: Tensor, num_steps: int = NUM_STEPS) -> Tensor:
     snnm.reset(net)
-    return snnm.run(net, images.expand(NUM_STEPS, *images.shape))[1]
+    return snnm.run(net, images.expand(num_steps, *images.shape))[1]
 
 
 def learn(net: nn.Sequential, images: data.Images, batch: Tensor, optimizer, schedule) -> None:
@@ -89,11 +88,12 @@ def train(net, images: data.Images, optimizer, schedule) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def accuracy(net: nn.Sequential, images: data.Images) -> float:
+def accuracy(net: nn.Sequential, images: data.Images, num_steps: int = NUM_STEPS) -> float:
     net.eval()
-    batches = zip(images.test_images.split(1000), images.test_labels.split(1000), strict=True)
+    batches = zip(images.test_images.split(500), images.test_labels.split(500), strict=True)
     right = sum(
-        int((membranes(net, batch).sum(0).argmax(1) == labels).sum()) for batch, labels in batches
+        int((membranes(net, batch, num_steps).sum(0).argmax(1) == labels).sum())
+        for batch, labels in batches
     )
     return right / len(images.test_labels)
 
@@ -104,9 +104,7 @@ def results(rule: str, images: data.Images, epochs: int, seed: int) -> dict[str,
     net = network()
     optim = optimizer(net, rule)
     total = epochs * math.ceil(len(images.train_labels) / BATCH)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optim, lambda done: (1 + math.cos(math.pi * done / total)) / 2
-    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optim, total)
     cells = 2 * sum(p.numel() for p in net.parameters())
     low, high = math.inf, 0.0
     for _ in tqdm(range(epochs), desc=rule, unit="epoch"):
@@ -139,11 +137,10 @@ def main() -> None:
     parser.add_argument("--rules", nargs="+", choices=LR, default=list(LR))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="file for all results")
-    parser.add_argument("--show", type=Path, help="print the results in this file")
+    kept.add_options(parser)
     args = parser.parse_args()
     if args.show:
-        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        print(table(kept.read(args.show)))
         return
     torch.set_num_threads(args.threads)
     images = data.load("mnist", args.data_root)
@@ -151,8 +148,7 @@ def main() -> None:
     lines = []
     for rule in args.rules:
         lines.append(results(rule, images, args.epochs, args.seed))
-        if args.json:
-            write(args.json, lines)
+        kept.keep(args.json, lines)
     print(table(lines))
 
 

@@ -6,14 +6,13 @@ ones in the cells of its setting "spread". Run ``python benchmarks/neurons.py --
 """
 
 import argparse
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import snntorch as snn
 import torch
+from rows import kept
 from rows.images import load
 from rows.measures import layers
 from rows.report import markdown
@@ -111,18 +110,16 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=KINDS, nargs="+", default=list(KINDS))
-    parser.add_argument("--json", type=Path, help="file for all results")
-    parser.add_argument("--show", type=Path, help="print the results in this file")
+    kept.add_options(parser)
     args = parser.parse_args()
     if args.show:
-        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        print(table(kept.read(args.show)))
         return
     images = load(args.data, args.data_root)
     row = Row(args.data, f"dense{HIDDEN}", "spread", "memristive", args.seed, args.epochs)
     results = [train(name, images, row) for name in args.only]
     print(table(results))
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    kept.keep(args.json, results)
 
 
 if __name__ == "__main__":

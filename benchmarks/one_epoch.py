@@ -8,20 +8,18 @@ also gets the largest gradient of every weight on the first batch.
 
 import argparse
 import itertools
-import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
-from rows.report import markdown, write
-from torch import Tensor, nn
+from insitu import BATCH, accuracy, membranes
+from rows import kept
+from rows.report import markdown
+from torch import nn
 from tqdm import tqdm
 
 import snntorch_memristive as snnm
 from snntorch_memristive import data
-
-BATCH = 128
 
 
 def mif(**settings) -> snnm.MIF:
@@ -51,11 +49,6 @@ NETS = {
 }
 
 
-def membranes(net: nn.Sequential, images: Tensor, num_steps: int) -> Tensor:
-    snnm.reset(net)
-    return snnm.run(net, images.expand(num_steps, *images.shape))[1]
-
-
 def train(net: nn.Sequential, images: data.Images, num_steps: int) -> list[float]:
     """One epoch; returns the largest gradient of every weight on the first batch."""
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.0)
@@ -68,17 +61,6 @@ def train(net: nn.Sequential, images: data.Images, num_steps: int) -> list[float
         first = first or [float(p.grad.abs().max()) for p in net.parameters() if p.dim() > 1]
         optimizer.step()
     return first
-
-
-@torch.no_grad()
-def accuracy(net: nn.Sequential, images: data.Images, num_steps: int) -> float:
-    net.eval()
-    batches = zip(images.test_images.split(500), images.test_labels.split(500), strict=True)
-    right = sum(
-        int((membranes(net, batch, num_steps).sum(0).argmax(1) == labels).sum())
-        for batch, labels in batches
-    )
-    return right / len(images.test_labels)
 
 
 def table(results: Iterable[dict[str, Any]]) -> str:
@@ -99,11 +81,10 @@ def main() -> None:
     parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS))
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 10, 25])
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="file for all results")
-    parser.add_argument("--show", type=Path, help="print the results in this file")
+    kept.add_options(parser)
     args = parser.parse_args()
     if args.show:
-        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        print(table(kept.read(args.show)))
         return
     torch.set_num_threads(args.threads)
     images = data.load("mnist", args.data_root)
@@ -114,8 +95,7 @@ def main() -> None:
         found = {"network": name, "steps": num_steps}
         found["first gradients"] = train(net, images, num_steps)
         results.append(found | {"accuracy": accuracy(net, images, num_steps)})
-        if args.json:
-            write(args.json, results)
+        kept.keep(args.json, results)
     print(table(results))
 
 

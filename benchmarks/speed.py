@@ -8,7 +8,6 @@ with derivatives arriving at every spike and every membrane. ``--json FILE`` kee
 
 import argparse
 import ast
-import json
 import math
 import platform
 import resource
@@ -23,6 +22,7 @@ from typing import Any
 
 import snntorch as snn
 import torch
+from rows import kept
 from rows.report import markdown
 from torch import Tensor, nn
 
@@ -338,8 +338,7 @@ def main() -> None:
     parser.add_argument(
         "--only", type=int, nargs=3, help="one shape (time, batch, neurons) and nothing else"
     )
-    parser.add_argument("--json", type=Path, help="file for all results")
-    parser.add_argument("--show", type=Path, help="print the tables of a file of --json")
+    kept.add_options(parser)
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     parser.add_argument("--shape", type=int, nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -347,7 +346,7 @@ def main() -> None:
         _print_peak(args.peak_of, args.shape)
         return
     if args.show:
-        results = json.loads(args.show.read_text())
+        results = kept.read(args.show)
         print(ratios(results, "sequence"), ratios(results, "loop"), epochs(results), sep="\n\n")
         return
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
@@ -364,8 +363,7 @@ def main() -> None:
         "epoch_seconds": measure_epoch(max(3, args.repeats // 3)),
         "floor": measure_floor(),
     }
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1))
+    kept.keep(args.json, results)
 
 
 if __name__ == "__main__":

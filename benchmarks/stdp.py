@@ -9,13 +9,12 @@ network with unsupervised learning", ISCAS 2022, arXiv:2203.01416; patterns and 
 
 import argparse
 import itertools
-import json
 import statistics
 from collections.abc import Iterable
-from pathlib import Path
 
 import torch
-from rows.report import markdown, write
+from rows import kept
+from rows.report import markdown
 from snntorch.functional.stdp_learner import STDPLearner
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -191,18 +190,16 @@ def main() -> None:
     parser.add_argument("--presentations", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="file for all results")
-    parser.add_argument("--show", type=Path, help="print the results in this file")
+    kept.add_options(parser)
     args = parser.parse_args()
     if args.show:
-        print(table(json.loads(args.show.read_text(encoding="utf-8"))))
+        print(table(kept.read(args.show)))
         return
     torch.set_num_threads(args.threads)
     measured = []
     for cells, flips in tqdm(list(itertools.product(args.cells, args.flips))):
         measured.append(measure(cells, flips, args.presentations, args.seeds))
-        if args.json:
-            write(args.json, measured)
+        kept.keep(args.json, measured)
     print(table(measured))
 
 

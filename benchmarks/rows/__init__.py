@@ -1,1 +1,1 @@
-"""Parts of ``benchmarks/learning.py``: what a row is, its training, its measures, its report."""
+"""What the benchmarks share: the parts of ``learning.py``, and results that are kept."""
